@@ -1,0 +1,119 @@
+"""All that differs between the event loops: how a task parks, how tasks are made, cancelled and waited for.
+
+`muster` gives the crew of the loop that runs. A crew owns the tasks of one stage: the feeding task, and those
+that run the items.
+
+Rules kept here:
+
+1. On asyncio each item has a task of its own (people keep `current_task()` to cancel it later; a shared one
+   would hit a neighbour), cancelled once, natively, and at every step only when its grace time is over. On
+   trio, where a task is nobody's handle, a worker runs one item after another, each in the item's own
+   context.
+2. An item's coroutine is always entered, so that its end is always counted, even if its task is cancelled
+   before its first step.
+3. The feeding task opens no scope around the source's code: the source may hold one open across its yields,
+   and scopes must nest. What strikes while the feeding task is parked belongs to such a scope, and is given
+   back to the source.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, Protocol, TypeAlias
+
+from ordered_pipeline._window import Entry
+
+AnyEntry: TypeAlias = Entry[Any, Any]
+RunEntry: TypeAlias = Callable[[AnyEntry], Coroutine[Any, Any, None]]
+
+
+class Spot(Protocol):
+    """Where one task at a time parks until it is woken."""
+
+    def wake(self) -> None:
+        """Wake the task that is parked here, if there is one."""
+
+    def wait(self) -> Awaitable[object]:
+        """Park until woken or cancelled."""
+        ...
+
+    def wait_shielded(self) -> Awaitable[BaseException | None]:
+        """Park until woken; return the cancellation that struck meanwhile, if it strikes only once."""
+        ...
+
+
+class Crew(Protocol):
+    """The tasks of one stage."""
+
+    cancelled: type[BaseException]
+    threshold: Awaitable[None] | None
+    """What a launched coroutine awaits first, inside its `try`; None if it is entered in any case."""
+
+    def now(self) -> float:
+        """Return the time on the loop's clock."""
+        ...
+
+    def spot(self) -> Spot:
+        """Return a new spot."""
+        ...
+
+    async def open(self, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start the feeding task."""
+
+    async def join(self) -> None:
+        """Wait until the feeding task has ended, whatever happens."""
+
+    async def pass_on(self, *, failing: bool) -> None:
+        """Raise the cancellation that struck while joining.
+
+        If the block is *failing* anyway, only one that would not strike again by itself.
+        """
+
+    def give_back(self, cancellation: BaseException | None) -> None:
+        """Let *cancellation* strike the running task again, where it waits next."""
+
+    async def breathe(self) -> None:
+        """Let every other task run once."""
+
+    def launch(self, entry: AnyEntry) -> None:
+        """Run *entry* in its context."""
+
+    def in_time(self, entry: AnyEntry) -> bool:
+        """Return whether *entry* has not timed out; from now on it cannot."""
+        ...
+
+    def ended(self, entry: AnyEntry) -> bool:
+        """Note that *entry*, which has a timer, has ended; return whether it was in time."""
+        ...
+
+    def stop_reading(self) -> None:
+        """Cancel the read that the feeding task waits in."""
+
+    async def reading_stopped(self) -> None:
+        """Note that the read has ended, however it did."""
+
+    def cancel(self, entries: Iterable[AnyEntry]) -> None:
+        """Cancel *entries*, which are all that are running."""
+
+    async def close(self, close: Callable[[], Awaitable[object]]) -> None:
+        """Close the source within the grace time."""
+
+
+def muster(run: RunEntry, timeout_s: float | None, grace_s: float) -> Crew:
+    """Return the crew of the running event loop.
+
+    Args:
+        run: Runs one entry to its end; never raises.
+        timeout_s: For each entry, until it ends or it was `in_time`; None for no limit.
+        grace_s: Clean-up time of what is cancelled.
+
+    Raises:
+        RuntimeError: No event loop is running.
+    """
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        from ordered_pipeline._parking._trio import TrioCrew  # noqa: PLC0415  # only where trio runs
+
+        return TrioCrew(run, timeout_s, grace_s)
+    from ordered_pipeline._parking._asyncio import AsyncioCrew  # noqa: PLC0415  # likewise
+
+    return AsyncioCrew(run, timeout_s, grace_s)

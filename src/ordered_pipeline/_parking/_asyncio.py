@@ -1,0 +1,218 @@
+"""The crew on asyncio: a task an item, native futures to park on, one native cancellation, a grace time."""
+
+import asyncio
+import math
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from functools import partial
+from typing import Any, cast
+
+import anyio
+
+from ordered_pipeline._parking import AnyEntry, RunEntry
+
+
+class AsyncioSpot:
+    """Where one task at a time parks: a bare future, for an `anyio.Event` costs about 1.7 times as much."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop: asyncio.AbstractEventLoop = loop
+        self._future: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """Wake the task that is parked here, if there is one."""
+        future, self._future = self._future, None
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def wait(self) -> "asyncio.Future[None]":
+        """Park until woken or cancelled."""
+        self._future = future = self._loop.create_future()
+        return future
+
+    async def wait_shielded(self) -> BaseException | None:
+        """Park until woken; return the cancellation that struck meanwhile, if any."""
+        struck: BaseException | None = None
+        try:
+            await self.wait()
+        except asyncio.CancelledError as error:
+            struck = error
+            # If an anyio scope is the cause, it would strike again at every step of the loop: hence the
+            # shield, and only now, for it costs more than the wait.
+            with anyio.CancelScope(shield=True):
+                while self._future is not None:
+                    try:
+                        await self.wait()
+                    except asyncio.CancelledError as again:
+                        struck = again
+        return struck
+
+
+class _Threshold:
+    """The point up to which a coroutine is walked before a task is made of it.
+
+    A task that is cancelled before its first step never enters its coroutine, and no `finally` in it runs;
+    one that has been walked into its `try` is cancelled there.
+    """
+
+    def __await__(self) -> Generator[None, None, None]:
+        # A plain iterator does what a generator would at half the price, and this is paid for every item.
+        return cast("Generator[None, None, None]", iter((None,)))
+
+
+class AsyncioCrew:
+    """The tasks of one stage on asyncio."""
+
+    cancelled: type[BaseException] = asyncio.CancelledError
+
+    def __init__(self, run: RunEntry, timeout_s: float | None, grace_s: float) -> None:
+        self._run: RunEntry = run
+        self._timeout_s: float | None = timeout_s
+        self._grace_s: float = grace_s
+        self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        self.threshold: Awaitable[None] | None = _Threshold()
+        # Where the user has set a task factory, that makes the tasks; else the constructor itself, for
+        # asyncio.create_task takes no eager_start before Python 3.14.
+        self._make: Callable[..., asyncio.Task[None]] | None = None
+        if self._loop.get_task_factory() is None:
+            self._make = partial(asyncio.Task, loop=self._loop)
+            if sys.version_info >= (3, 12):
+                # An eager task runs its first step at once: a transform that never suspends costs the loop
+                # nothing.
+                self._make = partial(self._make, eager_start=True)
+                self.threshold = None
+        self._feeder: asyncio.Task[None] | None = None
+        self._cutter: asyncio.Handle | None = None
+        self._gone: AsyncioSpot = AsyncioSpot(self._loop)
+        self._struck: BaseException | None = None
+
+    def now(self) -> float:
+        """Return the time on the loop's clock."""
+        return self._loop.time()
+
+    def spot(self) -> AsyncioSpot:
+        """Return a new spot."""
+        return AsyncioSpot(self._loop)
+
+    async def open(self, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start the feeding task."""
+        coroutine = self._feed(feed)
+        coroutine.send(None)
+        self._feeder = self._loop.create_task(coroutine)
+
+    async def _feed(self, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await _Threshold()
+        except asyncio.CancelledError as error:
+            # Go in all the same, and be cancelled at the first wait.
+            self.give_back(error)
+        # Not left to open(): a loop with eager tasks gets here before create_task returns.
+        self._feeder = asyncio.current_task()
+        await feed()
+
+    async def join(self) -> None:
+        """Wait until the feeding task has ended, whatever happens."""
+        feeder = self._feeder
+        assert feeder is not None  # noqa: S101  # open() came first
+        if not feeder.done():
+            feeder.add_done_callback(lambda _: self._gone.wake())
+            self._struck = await self._gone.wait_shielded()
+
+    async def pass_on(self, *, failing: bool) -> None:  # noqa: ARG002  # struck once, it would be lost
+        """Raise the cancellation that struck while joining."""
+        struck, self._struck = self._struck, None
+        if struck is not None:
+            raise struck
+
+    def give_back(self, cancellation: BaseException | None) -> None:
+        """Let *cancellation* strike the running task again, where it waits next."""
+        # A cancelled anyio scope does so by itself, and would not know ours.
+        if cancellation is not None and anyio.current_effective_deadline() != -math.inf:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101  # for the type checker: coroutines run in tasks
+            task.uncancel()
+            task.cancel(*cancellation.args)
+
+    async def breathe(self) -> None:
+        """Let every other task run once."""
+        spot = self.spot()
+        self._loop.call_soon(spot.wake)
+        self.give_back(await spot.wait_shielded())
+
+    def launch(self, entry: AnyEntry) -> None:
+        """Run *entry* in its context, in a task of its own."""
+        if self._timeout_s is not None:
+            entry.timer = self._loop.call_later(self._timeout_s, self._time_out, entry)
+        coroutine = self._run(entry)
+        if self.threshold is not None:
+            coroutine.send(None)
+        if self._make is not None:
+            entry.carrier = self._make(coroutine, context=entry.context)
+        else:
+            # Through the context, not with it as an argument: not every task factory takes one.
+            entry.carrier = entry.context.run(self._loop.create_task, coroutine)
+
+    def _time_out(self, entry: AnyEntry) -> None:
+        entry.timed_out = True
+        self._cancel(entry)
+
+    def _cancel(self, entry: AnyEntry) -> None:
+        if not entry.closing:
+            entry.carrier.cancel()
+        entry.timer = self._loop.call_later(self._grace_s, self._cut, entry)
+
+    def _cut(self, entry: AnyEntry) -> None:
+        entry.carrier.cancel()
+        entry.timer = self._loop.call_soon(self._cut, entry)
+
+    def in_time(self, entry: AnyEntry) -> bool:
+        """Return whether *entry* has not timed out; from now on it cannot."""
+        if entry.timer is not None and not entry.timed_out:
+            entry.timer.cancel()
+            entry.timer = None
+        return not entry.timed_out
+
+    def ended(self, entry: AnyEntry) -> bool:
+        """Note that *entry*, which has a timer, has ended; return whether it was in time."""
+        entry.timer.cancel()
+        return not entry.timed_out
+
+    def stop_reading(self) -> None:
+        """Cancel the read that the feeding task waits in."""
+        assert self._feeder is not None  # noqa: S101  # it is reading
+        self._feeder.cancel()
+        self._cutter = self._loop.call_later(self._grace_s, self._cut_feeder)
+
+    def _cut_feeder(self) -> None:
+        assert self._feeder is not None  # noqa: S101  # it is reading or closing
+        self._feeder.cancel()
+        self._cutter = self._loop.call_soon(self._cut_feeder)
+
+    async def reading_stopped(self) -> None:
+        """Note that the read has ended, and take in a cancellation that came too late for it."""
+        if self._cutter is not None:
+            self._cutter.cancel()
+        feeder = self._feeder
+        assert feeder is not None  # noqa: S101  # it is the task that runs this
+        while feeder.cancelling():
+            try:
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                pass
+            feeder.uncancel()
+
+    def cancel(self, entries: Iterable[AnyEntry]) -> None:
+        """Cancel *entries* once; those that timed out have been cancelled already."""
+        for entry in entries:
+            if not entry.timed_out:
+                if entry.timer is not None:
+                    entry.timer.cancel()
+                self._cancel(entry)
+
+    async def close(self, close: Callable[[], Awaitable[object]]) -> None:
+        """Close the source within the grace time."""
+        self._cutter = self._loop.call_later(self._grace_s, self._cut_feeder)
+        try:
+            await close()
+        finally:
+            self._cutter.cancel()
