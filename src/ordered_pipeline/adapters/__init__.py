@@ -1,0 +1,1 @@
+"""Adapters to devices and services. One module is one extra: import the one you installed."""

@@ -1,0 +1,1 @@
+"""Protocols and file formats as plain bytes: nothing here reads, writes, waits or knows the time."""

@@ -1,0 +1,130 @@
+"""A real PulseAudio server of the tests' own: one sink that nobody hears, and a recorder of what it plays."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGES = ("pulseaudio", "pulseaudio-utils", "libasound2-plugins")
+# The voice's own rate: nothing between the player and the recording resamples.
+RATE_HZ = 22050
+HALF_A_SECOND_BYTES = RATE_HZ
+
+SERVE = (
+    *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes"),
+    *("--log-target=stderr", "--high-priority=yes", "--realtime=no"),
+)
+# Without norewinds the sink's blocks are 2 s long, and a stream begins up to 1.3 s late.
+SINK = f"module-null-sink sink_name=nul rate={RATE_HZ} channels=1 format=s16le norewinds=1"
+RECORD = (
+    # A recorder that is held up loses samples: before all others, where it may.
+    *("nice", "-n", "-10", "parec", "-d", "nul.monitor", f"--rate={RATE_HZ}", "--channels=1"),
+    *("--format=s16le", "--latency-msec=20"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SoundServer:
+    """A running server."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def recorded(self) -> bytes:
+        """What has been recorded so far."""
+        return (self.folder / "recording").read_bytes()
+
+    @contextmanager
+    def recording(self) -> Iterator[Callable[[], bytes]]:
+        """Record what is played inside the block; the function given stops that and returns it."""
+        with (self.folder / "recording").open("wb") as file:
+            recorder = subprocess.Popen(RECORD, stdout=file, stderr=subprocess.DEVNULL, env=self.environment)
+
+        def stop() -> bytes:
+            # What was played when this is called has been recorded once half a second more has.
+            enough = len(self.recorded) + HALF_A_SECOND_BYTES
+            wait_until(lambda: len(self.recorded) > enough)
+            recorder.terminate()
+            recorder.wait(10)
+            return self.recorded
+
+        try:
+            wait_until(lambda: self.recorded != b"")
+            yield stop
+        finally:
+            recorder.kill()
+            recorder.wait(10)
+
+
+@contextmanager
+def running_sound_server(folder: Path) -> Iterator[SoundServer]:
+    """Start a server that keeps all it has in *folder*, and stop it."""
+    _install()
+    runtime = folder / "pulse"
+    runtime.mkdir(mode=0o700)
+    socket = runtime / "native"
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "XDG_RUNTIME_DIR": str(folder),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "PULSE_RUNTIME_PATH": str(runtime),
+        "PULSE_STATE_PATH": str(runtime),
+        "PULSE_SERVER": f"unix:{socket}",
+    }
+    protocol = f"module-native-protocol-unix auth-anonymous=1 socket={socket}"
+    process = subprocess.Popen([*SERVE, "-L", protocol, "-L", SINK], env=environment)
+
+    def is_up() -> bool:
+        return (
+            subprocess.run(["pactl", "info"], env=environment, capture_output=True, check=False).returncode
+            == 0
+        )
+
+    try:
+        wait_until(is_up)
+        yield SoundServer(process, folder, environment)
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def without_sound(folder: Path) -> dict[str, str]:
+    """Return an environment in which no sound device is to be found."""
+    return {
+        **os.environ,
+        "XDG_RUNTIME_DIR": str(folder),
+        "PULSE_SERVER": f"unix:{folder / 'nothing'}",
+        "ALSA_CONFIG_PATH": os.devnull,
+        "JACK_NO_START_SERVER": "1",
+    }
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what another process does; fail if it does not within 20 s."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def common_length(first: bytes, second: bytes) -> int:
+    """Return how many bytes are the same at the beginning of both."""
+    pairs = zip(first, second, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
+
+
+def _install() -> None:
+    if shutil.which("pulseaudio") and shutil.which("parec"):
+        return
+    wanted = f"these tests play to a real sound server; apt-get install {' '.join(PACKAGES)}"
+    assert os.geteuid() == 0, wanted
+    assert shutil.which("apt-get"), wanted
+    subprocess.run(["apt-get", "update"], check=True)
+    subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *PACKAGES], check=True)

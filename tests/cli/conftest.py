@@ -1,0 +1,3 @@
+from tests.adapters.conftest import sound_server
+
+__all__ = ["sound_server"]
