@@ -99,8 +99,14 @@ def without(error: BaseException | None, kinds: tuple[type[BaseException], ...])
 def attach(error: BaseException, later: BaseException) -> None:
     """Make *later* reachable from *error*, at the far end of its chain of contexts."""
     chain = list(_contexts(error))
-    if later not in chain and error not in _contexts(later):
-        chain[-1].__context__ = later
+    known = set(map(id, chain))
+    if id(later) in known:
+        return
+    for link in _contexts(later):
+        # The two chains may end alike: an object that was raised to both. Joined, they would be a ring.
+        if id(link.__context__) in known:
+            link.__context__ = None
+    chain[-1].__context__ = later
 
 
 def _contexts(error: BaseException | None) -> Iterator[BaseException]:

@@ -51,13 +51,13 @@ def ordered_map(
 ) -> Stage[T, Any]:
     """Transform items concurrently, ahead of the consumer, and hand the results over in order.
 
-    Gives what `async for item in source: await consume(await transform(item))` gives, only earlier.
+    Gives what ``async for item in source: await consume(await transform(item))`` gives, only earlier.
     Transforms start in source order. Each runs in a copy of the context as it was when its item was read.
 
     Args:
         transform: Returns an awaitable for an item.
         source: Where items come from. The stage owns its iterator: one task iterates it, and closes it if it
-            has `aclose` or is a generator. A `Stage` is entered and left.
+            has ``aclose`` or is a generator. A `Stage` is entered and left.
         prefetch: Most items in flight: read from the source and not yet handed over. At least 1.
         concurrency: Most transforms running, 1 to *prefetch*; None for as many as *prefetch*.
         on_error: What comes in the place of a result when a transform fails: its exception is raised, or
@@ -162,9 +162,9 @@ def in_order(
     on_error: Literal["raise", "return", "skip"] = "raise",
     grace_s: float = 5.0,
 ) -> Stage[Awaitable[R], Any]:
-    """Hand over what awaitables give, in order, each as soon as it is there: `gather` without the wait.
+    """Hand over what awaitables give, in order, each as soon as it is there: ``gather`` without the wait.
 
-    Takes what `gather` takes: tasks and futures that already run, and coroutines, which are started all at
+    Takes what ``gather`` takes: tasks and futures that already run, and coroutines, which are started all at
     once when the block is entered. Leaving the block early cancels what was given and has not ended, and
     waits for it.
 

@@ -146,7 +146,7 @@ class Stage(Generic[T, R]):
             StopAsyncIteration: All results were handed over, or the stage was interrupted.
             Exception: What the item whose turn it is failed with; iteration may go on with the next item. Or
                 what the source failed with; then nothing follows.
-            TimeoutError: The item took longer than `timeout_s`.
+            TimeoutError: The item took longer than ``timeout_s``.
             RuntimeError: The stage was not entered; or a transform or the source raised something that would
                 have ended the iteration or passed for a cancellation.
             anyio.ClosedResourceError: The block has ended.

@@ -104,7 +104,7 @@ def map_schedule(case: MapCase, *, skipping: bool = False) -> list[Event]:
         started = max(yielded, workers.free)
         settled = started + work
         workers.busy_until(settled)
-        turn = max(settled, *left[-1:])
+        turn = max([settled, *left[-1:]])
         if skipping and item in case.failing:
             left.append(turn)
         else:

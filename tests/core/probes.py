@@ -1,11 +1,20 @@
-"""What the tests of the core look with: sources and transforms that note what happens to them, and a run that notes leftovers."""
+"""What the tests of the core look with: parts that note what happens to them, a run that notes leftovers."""
 
 import asyncio
 import gc
 import sys
 import types
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Sequence,
+)
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,13 +24,15 @@ import anyio
 import anyio.lowlevel
 import trio
 
+from ordered_pipeline import Stage
+
 if TYPE_CHECKING:
     from tests.conftest import Run
 
 T = TypeVar("T")
 
 
-class Mishap(Exception):  # noqa: N818  # the tests speak of errors; this is one of them
+class Mishap(Exception):
     """What fails in these tests."""
 
 
@@ -66,6 +77,30 @@ def reachable(error: BaseException | None) -> Iterator[BaseException]:
             waiting += [found.__cause__, found.__context__]
             if isinstance(found, BaseExceptionGroup):
                 waiting += found.exceptions
+
+
+async def hesitant(number: int) -> int:
+    """Transform with one suspension."""
+    await anyio.lowlevel.checkpoint()
+    return number
+
+
+async def listed(*numbers: int) -> AsyncIterator[int]:
+    for number in numbers:
+        yield number
+
+
+async def outcomes(stage: Stage[Any, Any]) -> list[object]:
+    """Enter and iterate *stage*, going on after each exception; return all that came out, in order."""
+    found: list[object] = []
+    async with stage as results:
+        while True:
+            try:
+                found.append(await anext(results))
+            except StopAsyncIteration:
+                return found
+            except (Exception, Abort) as error:  # noqa: BLE001  # it is looked at by the caller
+                found.append(error)
 
 
 @dataclass(slots=True)
@@ -168,7 +203,7 @@ class Work:
 
 
 def strictly(run: "Run", function: Callable[..., Awaitable[T]], *args: Any) -> T:
-    """Run *function*; fail if it leaves a task, an open generator, a coroutine or an exception that nobody took."""
+    """Run *function*; fail if it leaves a task, a generator, a coroutine or an exception that nobody took."""
     generators: list[AsyncGenerator[Any, Any]] = []
     unseen: list[dict[str, Any]] = []
 
@@ -182,7 +217,7 @@ def strictly(run: "Run", function: Callable[..., Awaitable[T]], *args: Any) -> T
         warnings.simplefilter("always")
         result = run(watched)
         gc.collect(1)
-    left = [generator for generator in generators if generator.ag_frame is not None]
+    left = [generator for generator in generators if getattr(generator, "ag_frame", None) is not None]
     assert not left, left
     assert not unseen, unseen
     assert not warned, [str(warning.message) for warning in warned]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ class _Awaitable:
         return iter(())  # type: ignore[return-value]  # nothing awaits it
 
 
-# --- Checks of arguments ----------------------------------------------------------------------------------------------
+# Checks of arguments
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,8 @@ def test_limits_that_hold_are_let_through() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [("c", ValueError), ("", ValueError), ("ab", ValueError), (None, TypeError), (["a"], TypeError)]
+    ("value", "error"),
+    [("c", ValueError), ("", ValueError), ("ab", ValueError), (None, TypeError), (["a"], TypeError)],
 )
 def test_choices_are_named_when_something_else_is_chosen(value: object, error: type[Exception]) -> None:
     with pytest.raises(error) as caught:
@@ -88,7 +90,9 @@ def test_what_cannot_be_called_is_refused() -> None:
     with pytest.raises(TypeError) as caught:
         _errors.check_callable("work", Odd())
 
-    assert str(caught.value) == "work must be callable, got <odd>; pass the function itself, not what it returns"
+    assert (
+        str(caught.value) == "work must be callable, got <odd>; pass the function itself, not what it returns"
+    )
     _errors.check_callable("work", Odd)
     _errors.check_callable("work", len)
 
@@ -100,7 +104,8 @@ def test_what_cannot_be_iterated_is_refused() -> None:
     assert str(caught.value) == (
         "items must be an iterable or an async iterable, got <odd>; call it if it is a generator function"
     )
-    for items in ([], "", range(3), iter(()), _generator(), _stream()):
+    several: tuple[object, ...] = ([], "", range(3), iter(()), _generator(), _stream())
+    for items in several:
         _errors.check_iterable("items", items)
 
 
@@ -126,17 +131,21 @@ def test_what_cannot_be_iterated_asynchronously_is_refused() -> None:
 def test_a_coroutine_that_is_refused_is_closed() -> None:
     coroutine: Coroutine[Any, Any, None] = _coroutine()
 
-    with pytest.raises(TypeError, match="^work must return an async iterable, got <coroutine object _coroutine at "):
+    with pytest.raises(
+        TypeError, match=r"^work must return an async iterable, got <coroutine object _coroutine at "
+    ):
         _errors.check_async_iterable("work", coroutine)
 
     with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
         coroutine.send(None)
 
 
-# --- Foreign exceptions -----------------------------------------------------------------------------------------------
+# Foreign exceptions
 
 
-@pytest.mark.parametrize("error", [Mishap(), Abort(), ExceptionGroup("two", [Mishap(), Mishap()]), None], ids=repr)
+@pytest.mark.parametrize(
+    "error", [Mishap(), Abort(), ExceptionGroup("two", [Mishap(), Mishap()]), None], ids=repr
+)
 def test_an_ordinary_error_is_told_as_it_is(error: BaseException | None) -> None:
     assert _errors.told(error, "the work", Cancelled) is error
 
@@ -190,19 +199,21 @@ def test_what_the_stage_itself_has_thrown_in_is_left_out() -> None:
     assert _errors.without(Cancelled(), kinds) is None
     assert _errors.without(GeneratorExit(), kinds) is None
     assert _errors.without(BaseExceptionGroup("", [Cancelled(), GeneratorExit()]), kinds) is None
-    rest = _errors.without(BaseExceptionGroup("both", [Cancelled(), BaseExceptionGroup("in", [error])]), kinds)
+    rest = _errors.without(
+        BaseExceptionGroup("both", [Cancelled(), BaseExceptionGroup("in", [error])]), kinds
+    )
     assert isinstance(rest, ExceptionGroup)
     assert rest.message == "both"
     assert isinstance(rest.exceptions[0], ExceptionGroup)
     assert rest.exceptions[0].exceptions == (error,)
 
 
-# --- Chains of contexts -----------------------------------------------------------------------------------------------
+# Chains of contexts
 
 
 def chained(*errors: BaseException) -> BaseException:
     """Make each error the context of the one before it."""
-    for error, context in zip(errors, errors[1:], strict=False):
+    for error, context in pairwise(errors):
         error.__context__ = context
     return errors[0]
 
@@ -234,14 +245,13 @@ def test_an_error_that_is_in_the_chain_already_is_not_attached_again() -> None:
     assert contexts(a) == [a, b, c]
 
 
-def test_an_error_that_follows_from_the_first_is_not_attached_to_it() -> None:
+def test_an_error_that_follows_from_the_first_is_turned_round() -> None:
     a, b, c = (Mishap(name) for name in "abc")
     chained(b, c, a)
 
     _errors.attach(a, b)
 
-    assert contexts(a) == [a]
-    assert contexts(b) == [b, c, a]
+    assert contexts(a) == [a, b, c]
 
 
 def test_errors_that_share_a_context_are_attached_without_a_ring() -> None:

@@ -30,7 +30,7 @@ async def timed(stage: Stage[Any, Any], holds_s: Sequence[float] = ()) -> Timed:
                 outcome: object = await anext(results)
             except StopAsyncIteration:
                 return found
-            except (Exception, Abort) as error:
+            except (Exception, Abort) as error:  # noqa: BLE001  # it is looked at by the caller
                 outcome = error
             found.append((outcome, anyio.current_time()))
             await anyio.sleep(next(holds, 0.0))
@@ -44,11 +44,11 @@ async def answer(delay_s: float, result: object) -> object:
     return result
 
 
-# --- The drop-in for gather -------------------------------------------------------------------------------------------
+# The drop-in for gather
 
 
 def in_turn(delays_s: Sequence[float], holds_s: Sequence[float]) -> list[float]:
-    """Return when each is handed over: once it is there, those before are handed over, and it is asked for."""
+    """Return when each is handed over: once it is there and asked for, and those before are."""
     instants: list[float] = []
     asked = 0.0
     for delay_s, hold_s in zip(delays_s, holds_s, strict=True):
@@ -61,9 +61,16 @@ pairs = st.lists(st.tuples(TIMES, TIMES), max_size=8)
 
 
 @laws
-@given(pairs=pairs, failing=st.frozensets(st.integers(0, 7)), on_error=st.sampled_from(("raise", "return", "skip")))
+@given(
+    pairs=pairs,
+    failing=st.frozensets(st.integers(0, 7)),
+    on_error=st.sampled_from(("raise", "return", "skip")),
+)
 def test_coroutines_are_started_all_at_once_and_handed_over_in_order(
-    run: Run, pairs: list[tuple[float, float]], failing: frozenset[int], on_error: Literal["raise", "return", "skip"]
+    run: Run,
+    pairs: list[tuple[float, float]],
+    failing: frozenset[int],
+    on_error: Literal["raise", "return", "skip"],
 ) -> None:
     async def main() -> None:
         outcomes = [Mishap(index) if index in failing else index for index in range(len(pairs))]
@@ -87,7 +94,9 @@ def test_coroutines_are_started_all_at_once_and_handed_over_in_order(
 
 @laws
 @given(pairs=pairs)
-def test_tasks_that_already_run_are_handed_over_in_order(run_asyncio: Run, pairs: list[tuple[float, float]]) -> None:
+def test_tasks_that_already_run_are_handed_over_in_order(
+    run_asyncio: Run, pairs: list[tuple[float, float]]
+) -> None:
     async def main() -> None:
         tasks = [asyncio.ensure_future(answer(delay, index)) for index, (delay, _) in enumerate(pairs)]
         holds = [hold for _, hold in pairs]
@@ -183,7 +192,7 @@ def test_coroutines_start_in_order_when_the_block_is_entered(run: Run) -> None:
     strictly(run, main)
 
 
-# --- Errors -----------------------------------------------------------------------------------------------------------
+# Errors
 
 
 def test_an_error_comes_in_its_position_and_iteration_may_go_on(run: Run) -> None:
@@ -199,7 +208,9 @@ def test_an_error_comes_in_its_position_and_iteration_may_go_on(run: Run) -> Non
 def test_what_is_no_exception_is_raised_under_every_policy(run: Run) -> None:
     async def main(on_error: Literal["raise", "return", "skip"]) -> None:
         abort = Abort()
-        stage: Stage[Awaitable[object], object] = in_order([answer(0.0, abort), answer(0.0, "b")], on_error=on_error)
+        stage: Stage[Awaitable[object], object] = in_order(
+            [answer(0.0, abort), answer(0.0, "b")], on_error=on_error
+        )
 
         async with stage as results:
             with pytest.raises(Abort) as caught:
@@ -251,7 +262,7 @@ def test_what_cannot_be_awaited_is_an_error_in_its_position(run: Run) -> None:
     strictly(run, main)
 
 
-# --- Leaving early ----------------------------------------------------------------------------------------------------
+# Leaving early
 
 
 async def _break(stage: Stage[Any, Any]) -> None:
@@ -403,7 +414,9 @@ def test_giving_up_a_next_does_not_cancel_the_task_it_waited_for(run: Run) -> No
     strictly(run, main)
 
 
-def test_giving_up_a_next_by_asyncio_s_wait_for_does_not_cancel_the_task_it_waited_for(run_asyncio: Run) -> None:
+def test_giving_up_a_next_by_asyncio_s_wait_for_does_not_cancel_the_task_it_waited_for(
+    run_asyncio: Run,
+) -> None:
     async def main() -> None:
         task = asyncio.ensure_future(answer(1.0, "a"))
 
@@ -427,7 +440,7 @@ def test_an_interrupt_tells_which_awaitables_were_dropped(run: Run) -> None:
     strictly(run, main)
 
 
-# --- Async iterables of tasks -----------------------------------------------------------------------------------------
+# Async iterables of tasks
 
 
 def test_tasks_that_a_callback_appends_are_handed_over_while_more_are_made(run_asyncio: Run) -> None:

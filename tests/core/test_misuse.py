@@ -51,10 +51,11 @@ class Odd:
         return "<odd>"
 
 
-# --- At the call ------------------------------------------------------------------------------------------------------
+# At the call
+
+GRACE = "cancelled work needs some time to clean up; the default is 5.0"
 
 both = pytest.mark.parametrize("make", [mapped, flat_mapped])
-all_three = pytest.mark.parametrize("make", [mapped, flat_mapped, ordered])
 
 
 def _refused(error: type[Exception], message: str, make: Make, **options: object) -> None:
@@ -96,7 +97,10 @@ def test_counts_are_ints_of_at_least_one(make: Make, name: str, way_out: str) ->
 @both
 def test_there_is_no_prefetch_without_limit(make: Make) -> None:
     _refused(
-        TypeError, "prefetch must be an int, got None; use prefetch=1 to run items one after another", make, prefetch=None
+        TypeError,
+        "prefetch must be an int, got None; use prefetch=1 to run items one after another",
+        make,
+        prefetch=None,
     )
 
 
@@ -125,14 +129,16 @@ def test_concurrency_is_at_most_prefetch(make: Make) -> None:
     ("name", "way_out"),
     [
         ("timeout_s", "leave it out for no limit"),
-        ("grace_s", "cancelled work needs some time to clean up; the default is 5.0"),
+        ("grace_s", GRACE),
     ],
 )
 def test_times_are_numbers_above_zero(make: Make, name: str, way_out: str) -> None:
     for value, shown in ((0, "0"), (0.0, "0.0"), (-1.5, "-1.5"), (math.nan, "nan"), (-math.inf, "-inf")):
         _refused(ValueError, f"{name} must be above 0, got {shown}; {way_out}", make, **{name: value})
     for wrong, shown in ((True, "True"), ("1", "'1'"), (1j, "1j"), (Odd(), "<odd>")):
-        _refused(TypeError, f"{name} must be a number of seconds, got {shown}; {way_out}", make, **{name: wrong})
+        _refused(
+            TypeError, f"{name} must be a number of seconds, got {shown}; {way_out}", make, **{name: wrong}
+        )
     for right in (0.001, 1, 2.5, math.inf):
         make(**{name: right})
 
@@ -140,13 +146,13 @@ def test_times_are_numbers_above_zero(make: Make, name: str, way_out: str) -> No
 def test_the_grace_time_of_in_order_is_a_number_above_zero() -> None:
     _refused(
         ValueError,
-        "grace_s must be above 0, got 0; cancelled work needs some time to clean up; the default is 5.0",
+        f"grace_s must be above 0, got 0; {GRACE}",
         ordered,
         grace_s=0,
     )
     _refused(
         TypeError,
-        "grace_s must be a number of seconds, got None; cancelled work needs some time to clean up; the default is 5.0",
+        f"grace_s must be a number of seconds, got None; {GRACE}",
         ordered,
         grace_s=None,
     )
@@ -157,7 +163,7 @@ def test_only_the_time_out_may_be_none(make: Make) -> None:
     make(timeout_s=None)
     _refused(
         TypeError,
-        "grace_s must be a number of seconds, got None; cancelled work needs some time to clean up; the default is 5.0",
+        f"grace_s must be a number of seconds, got None; {GRACE}",
         make,
         grace_s=None,
     )
@@ -195,7 +201,9 @@ def test_a_transform_is_callable(make: Make) -> None:
 def test_a_coroutine_is_no_transform(make: Make) -> None:
     coroutine = double(1)
 
-    with pytest.raises(TypeError, match="^transform must be callable, got <coroutine object double at 0x[0-9a-f]+>; "):
+    with pytest.raises(
+        TypeError, match=r"^transform must be callable, got <coroutine object double at 0x[0-9a-f]+>; "
+    ):
         make(transform=coroutine)
 
     assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
@@ -234,19 +242,6 @@ def test_what_is_iterated_by_index_is_no_source() -> None:
     )
 
 
-@all_three
-def test_options_are_passed_by_name(make: Make) -> None:
-    function = {mapped: ordered_map, flat_mapped: ordered_flat_map, ordered: in_order}[make]
-    parameters = list(inspect.signature(function).parameters.values())
-    by_name = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-
-    assert by_name == {
-        mapped: ["prefetch", "concurrency", "on_error", "timeout_s", "grace_s", "observer"],
-        flat_mapped: ["prefetch", "concurrency", "buffer", "on_error", "timeout_s", "grace_s", "observer"],
-        ordered: ["on_error", "grace_s"],
-    }[make]
-
-
 def test_the_defaults_are_as_promised() -> None:
     def defaults(function: Callable[..., object]) -> dict[str, object]:
         return {
@@ -268,7 +263,7 @@ def test_the_defaults_are_as_promised() -> None:
     assert defaults(in_order) == {"on_error": "raise", "grace_s": 5.0}
 
 
-# --- In use -----------------------------------------------------------------------------------------------------------
+# In use
 
 
 def test_iterating_without_entering_is_refused(run: Run) -> None:
@@ -289,7 +284,7 @@ def test_iterating_without_entering_is_refused(run: Run) -> None:
 
 def test_an_async_for_without_entering_is_refused(run: Run) -> None:
     async def main() -> None:
-        with pytest.raises(RuntimeError, match="^the results were iterated before the stage was entered; "):
+        with pytest.raises(RuntimeError, match=r"^the results were iterated before the stage was entered; "):
             async for result in mapped():
                 raise AssertionError(result)
 
@@ -334,13 +329,17 @@ async def _enter(stage: Stage[Any, Any]) -> None:
         raise AssertionError
 
 
-@pytest.mark.parametrize("use", [Stage.collect, lambda stage: stage.for_each(double)], ids=["collect", "for_each"])
-def test_collecting_twice_is_entering_twice(run: Run, use: Callable[[Stage[Any, Any]], Awaitable[object]]) -> None:
+@pytest.mark.parametrize(
+    "use", [Stage.collect, lambda stage: stage.for_each(double)], ids=["collect", "for_each"]
+)
+def test_collecting_twice_is_entering_twice(
+    run: Run, use: Callable[[Stage[Any, Any]], Awaitable[object]]
+) -> None:
     async def main() -> None:
         stage = mapped()
         await use(stage)
 
-        with pytest.raises(RuntimeError, match="^the stage was entered twice, "):
+        with pytest.raises(RuntimeError, match=r"^the stage was entered twice, "):
             await use(stage)
 
     strictly(run, main)
@@ -381,7 +380,10 @@ def test_two_tasks_that_wait_for_the_next_result_at_once_are_refused(run: Run) -
         async def take(results: Stage[int, int]) -> None:
             received.append(await anext(results))
 
-        async with ordered_map(Work((1.0,)), Numbers((0.0,) * 3)) as results, anyio.create_task_group() as tasks:
+        async with (
+            ordered_map(Work((1.0,)), Numbers((0.0,) * 3)) as results,
+            anyio.create_task_group() as tasks,
+        ):
             tasks.start_soon(take, results)
             await anyio.sleep(0.5)
             for _ in range(2):
@@ -417,10 +419,10 @@ def test_a_next_that_waits_in_another_task_ends_when_the_block_is_left(run: Run)
             with pytest.raises(anyio.ClosedResourceError):
                 await anext(results)
 
-        async with anyio.create_task_group() as tasks:
-            async with ordered_map(Work((LONG_S,)), Numbers((0.0,) * 3)) as results:
-                tasks.start_soon(take, results)
-                await anyio.sleep(1.0)
+        stage = ordered_map(Work((LONG_S,)), Numbers((0.0,) * 3))
+        async with anyio.create_task_group() as tasks, stage as results:
+            tasks.start_soon(take, results)
+            await anyio.sleep(1.0)
 
         assert ended == [1.0]
 
@@ -437,7 +439,10 @@ def test_two_tasks_may_take_turns(run: Run) -> None:
                 async with turns:
                     received.append(await anext(results))
 
-        async with ordered_map(Work((0.5,)), Numbers((0.0,) * 4)) as results, anyio.create_task_group() as tasks:
+        async with (
+            ordered_map(Work((0.5,)), Numbers((0.0,) * 4)) as results,
+            anyio.create_task_group() as tasks,
+        ):
             tasks.start_soon(take, results)
             tasks.start_soon(take, results)
 
@@ -451,7 +456,7 @@ def test_entering_without_an_event_loop_is_refused() -> None:
     entering = stage.__aenter__()
 
     with pytest.raises(RuntimeError):
-        entering.send(None)  # type: ignore[attr-defined]  # a coroutine, as it happens
+        entering.send(None)
 
     # That was no entering.
     assert asyncio.run(stage.collect()) == [2, 4, 6]

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 import ordered_pipeline
-from ordered_pipeline import Interruption, StageObserver, StageStatistics
+from ordered_pipeline import Interruption, StageStatistics
 
 INTERRUPTION = Interruption(delivered=2, partial="c", partial_results=1, dropped=("d", "e"))
 STATISTICS = StageStatistics(admitted=5, running=1, ready=2, delivered=2, waiting_for="consumer")
@@ -27,27 +27,12 @@ def test_reports_are_equal_if_they_say_the_same() -> None:
 
 
 def test_reports_can_be_read() -> None:
-    assert repr(INTERRUPTION) == "Interruption(delivered=2, partial='c', partial_results=1, dropped=('d', 'e'))"
+    assert (
+        repr(INTERRUPTION) == "Interruption(delivered=2, partial='c', partial_results=1, dropped=('d', 'e'))"
+    )
     assert repr(STATISTICS) == (
         "StageStatistics(admitted=5, running=1, ready=2, delivered=2, waiting_for='consumer')"
     )
-
-
-def test_an_observer_that_overrides_some_callbacks_takes_the_others_as_they_are() -> None:
-    class Counter(StageObserver):
-        count = 0
-
-        def admitted(self, index: int, item: object, time: float, /) -> None:
-            self.count += 1
-
-    counter = Counter()
-    counter.admitted(0, "a", 0.0)
-    assert counter.started(0, "a", 0.0) is None  # type: ignore[func-returns-value]  # that it does nothing is looked at
-    assert counter.settled(0, "a", 0.5, None) is None  # type: ignore[func-returns-value]  # as above
-    assert counter.delivered(0, "a", 1.0) is None  # type: ignore[func-returns-value]  # as above
-    assert counter.discarded(0, "a", 1.0) is None  # type: ignore[func-returns-value]  # as above
-
-    assert counter.count == 1
 
 
 def test_reports_are_known_by_their_public_names() -> None:

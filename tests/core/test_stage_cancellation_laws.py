@@ -1,9 +1,10 @@
-"""Laws 7 and 11 at every point there is: the consumer is cancelled wherever it suspends, and at every turn of the loop between."""
+"""Laws 7 and 11, with the consumer cancelled wherever it suspends, and at every turn of the loop between."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -17,7 +18,7 @@ from tests.core.probes import Mishap, Numbers, Suspensions, Work, at, clean_up, 
 from tests.core.strategies import MapCase, map_cases
 from tests.core.support import MapRun, laws
 
-# --- Chains of stages to be cancelled ---------------------------------------------------------------------------------
+# Chains of stages to be cancelled
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ def _flat() -> Scene:
 
     source = Numbers((0.125, 0.0, 0.25))
     scene = Scene(ordered_flat_map(halves, source, prefetch=2, buffer=1), source)
-    return scene  # noqa: RET504  # the sub-streams note themselves in it
+    return scene
 
 
 scenes = pytest.mark.parametrize("scene", [_mapped, _mapped_at_once, _chained, _flat])
@@ -92,7 +93,7 @@ def _cancel_this_task() -> None:
     _this_task().cancel()
 
 
-# --- The whole consumer -----------------------------------------------------------------------------------------------
+# The whole consumer
 
 
 async def _consume(scene: Scene) -> None:
@@ -104,14 +105,16 @@ async def _consume(scene: Scene) -> None:
 
 
 @scenes
-def test_a_scope_cancelled_at_any_suspension_leaves_nothing_behind(run: Run, scene: Callable[[], Scene]) -> None:
+def test_a_scope_cancelled_at_any_suspension_leaves_nothing_behind(
+    run: Run, scene: Callable[[], Scene]
+) -> None:
     async def main(nth: int) -> bool:
         visited, reached = scene(), False
 
         with anyio.CancelScope() as scope:
             suspensions = Suspensions(nth, scope.cancel)
             await suspensions.run(_consume(visited))
-            # What the block owes to a scope that was cancelled while it was left, the next wait pays on either loop.
+            # What is owed to a scope that was cancelled while the block was left, the next wait pays.
             await anyio.lowlevel.checkpoint()
             reached = True
 
@@ -166,7 +169,7 @@ def test_an_error_thrown_in_at_any_result_leaves_nothing_behind(run: Run, scene:
         strictly(run, main, last)
 
 
-# --- One __anext__ after the other ------------------------------------------------------------------------------------
+# One __anext__ after the other
 
 
 async def _next(scene: Scene) -> None:
@@ -233,7 +236,7 @@ class Moment:
 moments = st.builds(Moment, st.integers(0, 64).map(lambda eighths: eighths / 8), st.integers(0, 8))
 
 
-async def _patient(results: Stage[int, object], outcomes: list[object], patience: Iterator[Moment]) -> None:
+async def _patient(results: Stage[Any, Any], outcomes: list[object], patience: Iterator[Moment]) -> None:
     """Take results until they end, giving each ``__anext__`` up at the next moment, and trying again."""
     while True:
         moment = next(patience, None)
@@ -257,7 +260,9 @@ async def _cancel_at(moment: Moment, scope: anyio.CancelScope) -> None:
 
 @laws
 @given(case=map_cases(), patience=st.lists(moments, max_size=12))
-def test_nexts_given_up_at_any_moment_lose_and_repeat_nothing(run: Run, case: MapCase, patience: list[Moment]) -> None:
+def test_nexts_given_up_at_any_moment_lose_and_repeat_nothing(
+    run: Run, case: MapCase, patience: list[Moment]
+) -> None:
     async def main() -> None:
         played = MapRun(case)
 
@@ -320,12 +325,14 @@ async def _anext(results: Stage[int, int]) -> int:
     return await anext(results)
 
 
-# --- Any way out at any moment ----------------------------------------------------------------------------------------
+# Any way out at any moment
 
 
 @laws
 @given(case=map_cases(), moment=moments)
-def test_a_block_cancelled_at_any_moment_leaves_nothing_behind(run: Run, case: MapCase, moment: Moment) -> None:
+def test_a_block_cancelled_at_any_moment_leaves_nothing_behind(
+    run: Run, case: MapCase, moment: Moment
+) -> None:
     async def main() -> None:
         played = MapRun(case)
 
@@ -346,7 +353,9 @@ def test_a_block_cancelled_at_any_moment_leaves_nothing_behind(run: Run, case: M
 
 @laws
 @given(case=map_cases(), moment=moments)
-def test_a_task_cancelled_at_any_moment_leaves_nothing_behind(run_asyncio: Run, case: MapCase, moment: Moment) -> None:
+def test_a_task_cancelled_at_any_moment_leaves_nothing_behind(
+    run_asyncio: Run, case: MapCase, moment: Moment
+) -> None:
     async def main() -> None:
         played = MapRun(case)
 

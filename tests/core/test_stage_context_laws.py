@@ -65,7 +65,9 @@ def test_each_transform_has_its_own_copy_of_the_context_its_item_was_read_in(run
     strictly(run, main)
 
 
-def test_a_transform_sees_the_source_as_it_was_when_its_item_was_read_though_it_starts_later(run: Run) -> None:
+def test_a_transform_sees_the_source_as_it_was_when_its_item_was_read_though_it_starts_later(
+    run: Run,
+) -> None:
     async def transform(number: int) -> int | None:
         await anyio.sleep(0.5)
         return item.get()
@@ -262,7 +264,9 @@ def test_the_stages_of_a_chain_leak_nothing_into_each_other(run: Run, values: li
 
     async def main() -> None:
         caller.set("somebody")
-        stage: Stage[int | None, tuple[int | None, int | None, str]] = ordered_map(outer, ordered_map(inner, source()))
+        stage: Stage[int | None, tuple[int | None, int | None, str]] = ordered_map(
+            outer, ordered_map(inner, source())
+        )
 
         assert await stage.collect() == [(value, None, "somebody") for value in values]
 

@@ -1,10 +1,12 @@
 """Law 13: an interrupt ends the iteration at once and tells exactly what was handed over and what was not."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import anyio
 import anyio.lowlevel
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
@@ -15,7 +17,7 @@ from tests.core.probes import Mishap, Numbers, Work, at, clean_up, strictly
 from tests.core.strategies import LONG_S, FlatCase, MapCase, flat_cases, map_cases
 from tests.core.support import FlatRun, MapRun, Told, laws
 
-# --- What it says -----------------------------------------------------------------------------------------------------
+# What it says
 
 
 @laws
@@ -23,7 +25,7 @@ from tests.core.support import FlatRun, MapRun, Told, laws
 def test_an_interrupt_in_the_midst_of_an_instant_tells_exactly_what_came_out(
     run: Run, case: MapCase, eighths: int, turns: int
 ) -> None:
-    """Between two turns of the loop it cannot be said from outside what must have happened; it must be said truly all the same."""
+    """It cannot be said from outside what must have happened by then; it must be said truly all the same."""
 
     async def main() -> None:
         played = MapRun(case)
@@ -85,7 +87,9 @@ def test_an_interrupt_before_anything_was_read_tells_of_nothing(run: Run) -> Non
     async def main() -> None:
         async with ordered_map(Work(), Numbers((LONG_S,))) as results:
             await anyio.sleep(1.0)
-            assert results.interrupt() == Interruption(delivered=0, partial=None, partial_results=0, dropped=())
+            assert results.interrupt() == Interruption(
+                delivered=0, partial=None, partial_results=0, dropped=()
+            )
 
     strictly(run, main)
 
@@ -94,7 +98,9 @@ def test_an_interrupt_after_the_end_tells_that_all_was_handed_over(run: Run) -> 
     async def main() -> None:
         async with ordered_map(Work(), range(3)) as results:
             assert [result async for result in results] == [0, 1, 2]
-            assert results.interrupt() == Interruption(delivered=3, partial=None, partial_results=0, dropped=())
+            assert results.interrupt() == Interruption(
+                delivered=3, partial=None, partial_results=0, dropped=()
+            )
 
         assert results.interrupt() == Interruption(delivered=3, partial=None, partial_results=0, dropped=())
 
@@ -107,7 +113,9 @@ def test_an_interrupt_after_the_block_was_left_tells_how_it_was_left(run: Run) -
             assert [await anext(results), await anext(results)] == [0, 1]
             await anyio.sleep(1.0)
 
-        assert results.interrupt() == Interruption(delivered=2, partial=None, partial_results=0, dropped=(2, 3, 4))
+        assert results.interrupt() == Interruption(
+            delivered=2, partial=None, partial_results=0, dropped=(2, 3, 4)
+        )
 
     strictly(run, main)
 
@@ -181,7 +189,7 @@ def test_an_item_whose_error_was_raised_counts_as_delivered(run: Run) -> None:
     strictly(run, main)
 
 
-# --- From wherever it is called ---------------------------------------------------------------------------------------
+# From wherever it is called
 
 
 def test_a_consumer_that_waits_is_let_go_at_once(run: Run) -> None:
@@ -195,6 +203,63 @@ def test_a_consumer_that_waits_is_let_go_at_once(run: Run) -> None:
                 # It has not waited for the clean-up; leaving the block does.
                 assert anyio.current_time() == 1.0
             assert anyio.current_time() == 3.0
+
+    strictly(run, main)
+
+
+def test_a_callback_of_an_asyncio_loop_may_interrupt(run_asyncio: Run) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        work, told = Work((0.5, LONG_S)), Told()
+
+        async with ordered_map(work, range(9), observer=told) as results:
+            loop.call_at(1.0, results.interrupt)
+            loop.call_at(1.0, loop.call_soon_threadsafe, results.interrupt)
+            assert [result async for result in results] == [0]
+            assert anyio.current_time() == 1.0
+
+        assert results.interrupt() == Interruption(1, None, 0, (1, 2))
+        assert told.told_of(2) == [("admitted", 0.5), ("started", 0.5), ("discarded", 1.0)]
+
+    strictly(run_asyncio, main)
+
+
+def test_a_callback_of_a_trio_loop_may_interrupt(run_trio: Run) -> None:
+    async def main() -> None:
+        token = trio.lowlevel.current_trio_token()
+        work, told = Work((0.5, LONG_S)), Told()
+
+        stage = ordered_map(work, range(9), observer=told)
+        async with anyio.create_task_group() as tasks, stage as results:
+            tasks.start_soon(at, 1.0, lambda: token.run_sync_soon(results.interrupt))
+            assert [result async for result in results] == [0]
+            assert anyio.current_time() == 1.0
+
+        assert results.interrupt() == Interruption(1, None, 0, (1, 2))
+
+    strictly(run_trio, main)
+
+
+@pytest.mark.parametrize("first", ["interrupt", "cancel"])
+def test_a_consumer_that_is_interrupted_and_cancelled_in_one_turn_is_cancelled(run: Run, first: str) -> None:
+    async def main() -> None:
+        work, reached = Work((0.5, LONG_S)), False
+        stage = ordered_map(work, range(9))
+
+        with anyio.CancelScope() as scope:
+            steps: list[Callable[[], object]] = [stage.interrupt, scope.cancel]
+            if first == "cancel":
+                steps.reverse()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(at, 1.0, lambda: [step() for step in steps])
+                assert await stage.collect() == [0]
+                await anyio.lowlevel.checkpoint()
+                reached = True
+
+        assert not reached
+        assert scope.cancelled_caught
+        assert anyio.current_time() == 1.0
+        assert work.running == set()
 
     strictly(run, main)
 
@@ -368,7 +433,7 @@ def test_an_observer_may_interrupt(run: Run, call: str, delays_s: tuple[float, .
         read = sum(name == "admitted" for name, _, _ in observer.calls)
         assert received == list(range(interruption.delivered))
         assert interruption.dropped == tuple(range(interruption.delivered, read))
-        # Each item ends once: what the interrupt counts as delivered is told as delivered, the rest as discarded.
+        # Each item ends once, and what the interrupt counts as delivered is told as delivered.
         ends = [(name, index) for name, index, _ in observer.calls if name in ("delivered", "discarded")]
         assert sorted(ends, key=lambda end: end[1]) == [
             ("delivered" if index < interruption.delivered else "discarded", index) for index in range(read)

@@ -41,11 +41,6 @@ async def instant(item: int) -> int:
     return item
 
 
-async def endless(item: int) -> int:
-    await anyio.sleep_forever()
-    return item
-
-
 async def listed(items: Iterable[int]) -> AsyncIterator[int]:
     """Make an async source that never suspends."""
     for item in items:
@@ -75,6 +70,25 @@ def test_any_items_of_a_plain_iterable_are_transformed_each_once(
 
     async def main() -> None:
         assert await ordered_map(wrap, items, prefetch=prefetch).collect() == [(item,) for item in items]
+
+    run(main)
+
+
+def test_thousands_of_queued_items_may_end_at_once(run: Run) -> None:
+    """One that starts the next before it is done itself would run out of stack."""
+    started: list[int] = []
+
+    async def transform(item: int) -> int:
+        started.append(item)
+        if item == 0:
+            await anyio.sleep(1.0)
+        return item
+
+    async def main() -> None:
+        items = list(range(3000))
+        assert await ordered_map(transform, items, prefetch=3000, concurrency=1).collect() == items
+        assert started == items
+        assert anyio.current_time() == 1.0
 
     run(main)
 

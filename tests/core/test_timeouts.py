@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Literal
 
 import anyio
-import anyio.lowlevel
 import pytest
 import trio
 from hypothesis import given
@@ -29,12 +28,12 @@ async def timed(stage: Stage[Any, Any]) -> Timed:
                 outcome: object = await anext(results)
             except StopAsyncIteration:
                 return found
-            except (Exception, Abort) as error:
+            except (Exception, Abort) as error:  # noqa: BLE001  # it is looked at by the caller
                 outcome = type(error)
             found.append((outcome, anyio.current_time()))
 
 
-# --- The instant ------------------------------------------------------------------------------------------------------
+# The instant
 
 
 @laws
@@ -119,7 +118,7 @@ def test_a_whole_number_of_seconds_is_a_time_too(run: Run) -> None:
     strictly(run, main)
 
 
-# --- Under each policy ------------------------------------------------------------------------------------------------
+# Under each policy
 
 
 @pytest.mark.parametrize(
@@ -136,7 +135,9 @@ def test_time_outs_are_errors_under_the_policy(
     async def main() -> None:
         told = Told()
         work = Work((0.5, LONG_S, 0.5, LONG_S, 0.5))
-        stage: Stage[int, object] = ordered_map(work, range(5), timeout_s=1.0, on_error=on_error, observer=told)
+        stage: Stage[int, object] = ordered_map(
+            work, range(5), timeout_s=1.0, on_error=on_error, observer=told
+        )
 
         found = await timed(stage)
 
@@ -162,7 +163,7 @@ def test_a_time_out_frees_its_worker_for_the_next_item(run: Run) -> None:
     strictly(run, main)
 
 
-# --- Clean-up after it ------------------------------------------------------------------------------------------------
+# Clean-up after it
 
 
 def test_clean_up_after_a_time_out_is_cut_when_its_grace_time_is_over_on_asyncio(run_asyncio: Run) -> None:
@@ -197,7 +198,10 @@ def test_clean_up_after_a_time_out_that_does_not_shield_itself_is_cut_at_once_on
         return number
 
     async def main() -> None:
-        assert await timed(ordered_map(transform, range(2), timeout_s=1.0)) == [(TimeoutError, 1.0), (TimeoutError, 1.0)]
+        assert await timed(ordered_map(transform, range(2), timeout_s=1.0)) == [
+            (TimeoutError, 1.0),
+            (TimeoutError, 1.0),
+        ]
 
     strictly(run_trio, main)
 
@@ -284,12 +288,15 @@ def test_a_transform_that_swallows_its_time_out_has_timed_out_all_the_same(run: 
     async def swallow(number: int) -> int:
         try:
             await anyio.sleep(LONG_S)
-        except anyio.get_cancelled_exc_class():  # noqa: ASYNC103, ASYNC104  # what this is about
+        except anyio.get_cancelled_exc_class():
             pass
         return number
 
     async def main() -> None:
-        assert await timed(ordered_map(swallow, range(2), timeout_s=1.0)) == [(TimeoutError, 1.0), (TimeoutError, 1.0)]
+        assert await timed(ordered_map(swallow, range(2), timeout_s=1.0)) == [
+            (TimeoutError, 1.0),
+            (TimeoutError, 1.0),
+        ]
 
     strictly(run, main)
 
@@ -309,7 +316,7 @@ def test_a_transform_that_takes_no_notice_of_its_time_out_is_cut(run_asyncio: Ru
     strictly(run_asyncio, main)
 
 
-# --- Beside other time-outs -------------------------------------------------------------------------------------------
+# Beside other time-outs
 
 
 def test_a_transform_s_own_time_out_is_its_own_error(run: Run) -> None:
@@ -373,7 +380,7 @@ def test_a_transform_s_nursery_that_times_out_is_a_time_out(run_trio: Run) -> No
     strictly(run_trio, main)
 
 
-# --- Flat map: the first result ---------------------------------------------------------------------------------------
+# Flat map: the first result
 
 
 def _stream(*pauses_s: float) -> Callable[[int], AsyncIterator[int]]:
@@ -468,7 +475,7 @@ def test_a_first_result_that_comes_in_spite_of_the_time_out_is_left_out(run: Run
         async def swallow(number: int) -> AsyncIterator[int]:
             try:
                 await anyio.sleep(LONG_S)
-            except anyio.get_cancelled_exc_class():  # noqa: ASYNC103, ASYNC104  # what this is about
+            except anyio.get_cancelled_exc_class():
                 pass
             yield number
 
@@ -482,7 +489,7 @@ def test_an_empty_sub_stream_that_swallows_its_time_out_has_timed_out_all_the_sa
         async def swallow(number: int) -> AsyncIterator[int]:
             try:
                 await anyio.sleep(LONG_S)
-            except anyio.get_cancelled_exc_class():  # noqa: ASYNC103, ASYNC104  # what this is about
+            except anyio.get_cancelled_exc_class():
                 pass
             return
             yield

@@ -4,12 +4,18 @@ import asyncio
 import math
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from contextlib import suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import anyio
 
 from ordered_pipeline._parking import AnyEntry, RunEntry
+
+
+# Grace time is over: cancelled at once, at the next step, and then at growing intervals, from this one on. What
+# outlasts every cancellation, as an inner stage does while it cleans up, must not keep the loop busy.
+_CUT_AGAIN_S: Final = 0.001
 
 
 class AsyncioSpot:
@@ -83,6 +89,7 @@ class AsyncioCrew:
                 self.threshold = None
         self._feeder: asyncio.Task[None] | None = None
         self._cutter: asyncio.Handle | None = None
+        self._stops: int = 0
         self._gone: AsyncioSpot = AsyncioSpot(self._loop)
         self._struck: BaseException | None = None
 
@@ -161,9 +168,9 @@ class AsyncioCrew:
             entry.carrier.cancel()
         entry.timer = self._loop.call_later(self._grace_s, self._cut, entry)
 
-    def _cut(self, entry: AnyEntry) -> None:
+    def _cut(self, entry: AnyEntry, again_s: float = 0.0) -> None:
         entry.carrier.cancel()
-        entry.timer = self._loop.call_soon(self._cut, entry)
+        entry.timer = self._loop.call_later(again_s, self._cut, entry, 2 * again_s or _CUT_AGAIN_S)
 
     def in_time(self, entry: AnyEntry) -> bool:
         """Return whether *entry* has not timed out; from now on it cannot."""
@@ -179,14 +186,17 @@ class AsyncioCrew:
 
     def stop_reading(self) -> None:
         """Cancel the read that the feeding task waits in."""
-        assert self._feeder is not None  # noqa: S101  # it is reading
-        self._feeder.cancel()
+        self._cancel_feeder()
         self._cutter = self._loop.call_later(self._grace_s, self._cut_feeder)
 
-    def _cut_feeder(self) -> None:
+    def _cancel_feeder(self) -> None:
         assert self._feeder is not None  # noqa: S101  # it is reading or closing
         self._feeder.cancel()
-        self._cutter = self._loop.call_soon(self._cut_feeder)
+        self._stops += 1
+
+    def _cut_feeder(self, again_s: float = 0.0) -> None:
+        self._cancel_feeder()
+        self._cutter = self._loop.call_later(again_s, self._cut_feeder, 2 * again_s or _CUT_AGAIN_S)
 
     async def reading_stopped(self) -> None:
         """Note that the read has ended, and take in a cancellation that came too late for it."""
@@ -194,11 +204,11 @@ class AsyncioCrew:
             self._cutter.cancel()
         feeder = self._feeder
         assert feeder is not None  # noqa: S101  # it is the task that runs this
-        while feeder.cancelling():
-            try:
+        if self._stops:
+            with suppress(asyncio.CancelledError):
                 await asyncio.sleep(0)
-            except asyncio.CancelledError:
-                pass
+        # Ours only: what else has struck belongs to a scope that the source still holds.
+        for _ in range(self._stops):
             feeder.uncancel()
 
     def cancel(self, entries: Iterable[AnyEntry]) -> None:

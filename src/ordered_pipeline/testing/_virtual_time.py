@@ -102,8 +102,11 @@ class _VirtualTime(_Base):
             heapq.heappop(self._pending)
         if self._pending:
             self._now = max(self._now, self._pending[0][0])
+        due: list[asyncio.TimerHandle] = []
         while self._pending and self._pending[0][0] <= self._now:
-            timer = heapq.heappop(self._pending)[2]
+            due.append(heapq.heappop(self._pending)[2])
+        # One that they set for this same instant comes after what they have made ready: it waits for the next look.
+        for timer in due:
             if not timer.cancelled():
                 timer._run()  # noqa: SLF001  # as every loop does; there is no public name
 
