@@ -43,7 +43,8 @@ class Entry(Generic[T, R]):
         self.index: int = index
         self.item: T = item
         self.context: Context = context
-        self.results: deque[R] = deque()
+        # Not a deque: one is dearer to make than all it saves, and most items have one result.
+        self.results: list[R] = []
 
 
 class Window(Generic[T, R]):
@@ -163,7 +164,7 @@ class Window(Generic[T, R]):
         if self._entries:
             head = self._entries[0]
             if head.results:
-                result = head.results.popleft()
+                result = head.results.pop(0)
                 head.handed += 1
                 if head.ended:
                     self._sweep()

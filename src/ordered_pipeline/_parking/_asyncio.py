@@ -12,10 +12,9 @@ import anyio
 
 from ordered_pipeline._parking import AnyEntry, RunEntry
 
-
-# Grace time is over: cancelled at once, at the next step, and then at growing intervals, from this one on. What
-# outlasts every cancellation, as an inner stage does while it cleans up, must not keep the loop busy.
-_CUT_AGAIN_S: Final = 0.001
+# Grace time is over: cancelled at once, at the next step, and then at growing intervals, from this one on.
+# What outlasts every cancellation, as an inner stage does while it cleans up, must not keep the loop busy.
+_CUT_AGAIN_S: Final = 1 / 1024
 
 
 class AsyncioSpot:

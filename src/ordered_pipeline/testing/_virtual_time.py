@@ -105,7 +105,8 @@ class _VirtualTime(_Base):
         due: list[asyncio.TimerHandle] = []
         while self._pending and self._pending[0][0] <= self._now:
             due.append(heapq.heappop(self._pending)[2])
-        # One that they set for this same instant comes after what they have made ready: it waits for the next look.
+        # One that they set for this same instant comes after what they have made ready: it waits for the next
+        # look.
         for timer in due:
             if not timer.cancelled():
                 timer._run()  # noqa: SLF001  # as every loop does; there is no public name
@@ -178,7 +179,8 @@ def run_in_virtual_time(function: Callable[[*Ts], Awaitable[T]], *args: *Ts, loo
     Raises:
         ValueError: *loop* is not known.
         ModuleNotFoundError: The loop's package is not installed.
-        RuntimeError: *loop* is ``"asyncio-eager"`` before Python 3.12, or an event loop runs in this thread already.
+        RuntimeError: *loop* is ``"asyncio-eager"`` before Python 3.12, or an event loop runs in this thread
+            already.
     """
     backend, options = virtual_time(loop)
     return anyio.run(function, *args, backend=backend, backend_options=options)
