@@ -1,0 +1,52 @@
+"""Configuration of the documentation."""
+
+import re
+from importlib.metadata import version as version_of
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+project = "ordered_pipeline"
+author = "the ordered_pipeline developers"
+copyright = f"2026, {author}"  # noqa: A001  # Sphinx's name for it
+version = release = version_of("ordered-pipeline")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = project
+exclude_patterns = ["_build"]
+myst_heading_anchors = 3
+
+# `name` in a docstring links to that name of ours, or is a mistake; other code is ``code``.
+default_role = "py:obj"
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+python_use_unqualified_type_names = True
+napoleon_custom_sections = ["Source"]
+napoleon_numpy_docstring = False
+
+nitpick_ignore_regex = [
+    # Inventories of other projects are not fetched: their dotted names stay plain text.
+    ("py:.*", r"(?!ordered_pipeline\b)\w+\..*"),
+    # Type variables have no page.
+    ("py:class", r"(ordered_pipeline\..*\.)?([TR]|T_contra|Ts)"),
+]
+
+
+def find_by_public_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
+) -> nodes.reference | None:
+    """Resolve the name of a private module's class: an annotation may keep the module that defines it."""
+    public = re.sub(r"\._\w+", "", node["reftarget"])
+    if public == node["reftarget"]:
+        return None
+    python = env.domains.python_domain
+    return python.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], public, node, content)
+
+
+def setup(app: Sphinx) -> None:
+    """Register with Sphinx."""
+    app.connect("missing-reference", find_by_public_name)
