@@ -5,9 +5,9 @@ import sys
 
 import anyio
 import pytest
-from tests.conftest import LOOPS
 
 from ordered_pipeline.testing import LoopName, run_in_virtual_time, virtual_time
+from tests.conftest import LOOPS
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -100,7 +100,7 @@ def test_eager_tasks_are_refused_where_there_are_none() -> None:
     if sys.version_info >= (3, 12):
         assert run_in_virtual_time(main, loop="asyncio-eager") == "ran"
     else:
-        with pytest.raises(RuntimeError, match="eager tasks came with Python 3.12"):
+        with pytest.raises(RuntimeError, match=r"eager tasks came with Python 3\.12"):
             run_in_virtual_time(main, loop="asyncio-eager")
 
 
