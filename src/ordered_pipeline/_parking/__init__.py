@@ -6,9 +6,8 @@ that run the items.
 Rules kept here:
 
 1. On asyncio each item has a task of its own (people keep `current_task()` to cancel it later; a shared one
-   would hit a neighbour), cancelled once, natively, and at every step only when its grace time is over. On
-   trio, where a task is nobody's handle, a worker runs one item after another, each in the item's own
-   context.
+   would hit a neighbour), cancelled once, natively, and again only when its grace time is over. On trio,
+   where a task is nobody's handle, a worker runs one item after another, each in the item's own context.
 2. An item's coroutine is always entered, so that its end is always counted, even if its task is cancelled
    before its first step.
 3. The feeding task opens no scope around the source's code: the source may hold one open across its yields,
