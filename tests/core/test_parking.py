@@ -1,8 +1,10 @@
 """What differs between the event loops: where a task parks, and what runs the items."""
 
 import asyncio
+import gc
 import math
 import sys
+import weakref
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any
@@ -15,7 +17,7 @@ import trio
 from ordered_pipeline import ordered_map
 from ordered_pipeline._parking import AnyEntry, Crew, Spot, muster
 from tests.conftest import Run
-from tests.core.probes import Work, at, on_trio, strictly
+from tests.core.probes import Numbers, Work, at, on_trio, strictly
 from tests.core.strategies import LONG_S
 
 
@@ -390,5 +392,31 @@ def test_a_time_limit_may_be_infinite(run: Run) -> None:
             await anyio.sleep(1.0)
 
         assert anyio.current_time() == 1.0 + 1.0 + 7.5
+
+    strictly(run, main)
+
+
+@pytest.mark.parametrize("timeout_s", [None, 0.5, 100.0])
+@pytest.mark.parametrize("ends", ["exhausted", "parked", "pending"])
+def test_a_loop_forgets_a_stage_that_was_left(run: Run, ends: str, timeout_s: float | None) -> None:
+    """No timer of it is left, say, for grace times that nobody needs any more."""
+
+    async def visit() -> weakref.ref[object]:
+        source = Numbers((0.0, LONG_S) if ends == "pending" else (0.0,) * 3, closing_s=0.25)
+        work = Work((0.25,) if ends == "exhausted" else (LONG_S,), cleaning_s=0.25)
+        stage = ordered_map(work, source, timeout_s=timeout_s)
+        async with stage as results:
+            if ends == "exhausted":
+                assert [result async for result in results] == [0, 1, 2]
+            await anyio.sleep_until(1.0)
+        return weakref.ref(stage)
+
+    async def main() -> None:
+        stage = await visit()
+        # A loop may hold what it has just run.
+        await anyio.sleep(0.0)
+        gc.collect()
+
+        assert stage() is None
 
     strictly(run, main)

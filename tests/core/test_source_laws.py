@@ -362,3 +362,24 @@ def test_leaving_when_what_the_source_holds_of_asyncio_s_has_struck_leaves_nothi
     run_asyncio: Run, hold: Hold, way: Way
 ) -> None:
     _leave_struck(run_asyncio, hold, way)
+
+
+def test_a_time_out_of_the_source_that_struck_does_not_cut_its_clean_up(run_asyncio: Run) -> None:
+    closed: list[float] = []
+
+    async def numbers() -> AsyncIterator[int]:
+        async with asyncio.timeout(0.5):
+            try:
+                for number in range(9):
+                    yield number
+            finally:
+                await asyncio.sleep(0.25)
+                closed.append(anyio.current_time())
+
+    async def main() -> None:
+        async with ordered_map(Work(), numbers()):
+            await anyio.sleep(1.0)
+
+        assert closed == [1.25]
+
+    strictly(run_asyncio, main)

@@ -260,6 +260,22 @@ def test_a_cancelled_task_ends_cancelled_and_the_clean_up_error_can_be_found(run
     strictly(run_asyncio, main)
 
 
+def test_a_clean_up_error_comes_out_though_a_scope_is_cancelled_while_the_block_is_being_left(
+    run: Run,
+) -> None:
+    async def main() -> None:
+        error = Mishap()
+        stage = ordered_map(Work((LONG_S,), cleaning_s=2.0, cleaning_errors={0: error}), [0])
+
+        with pytest.raises(Mishap) as caught, anyio.CancelScope(deadline=2.0) as scope:
+            await _leave(stage)
+
+        assert caught.value is error
+        assert scope.cancel_called
+
+    strictly(run, main)
+
+
 def test_a_cancellation_while_leaving_wins_and_the_clean_up_error_can_be_found(run_asyncio: Run) -> None:
     async def main() -> None:
         error = Mishap()

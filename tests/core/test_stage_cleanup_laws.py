@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import anyio
-import anyio.lowlevel
 import pytest
 import trio
 
@@ -363,6 +362,43 @@ def test_clean_up_that_does_not_shield_itself_is_cut_at_once_on_trio(run_trio: R
     strictly(run_trio, main)
 
 
+def test_a_source_that_is_closed_unread_is_cut_when_its_grace_time_is_over(run: Run) -> None:
+    """On trio too, if it does not shield itself."""
+    trace: list[float] = []
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            for number in range(9):
+                yield number
+        finally:
+            try:
+                await anyio.sleep(LONG_S)
+            finally:
+                trace.append(anyio.current_time())
+
+    async def main() -> None:
+        await _leave(ordered_map(Work(), numbers(), grace_s=2.0))
+
+        assert trace == [3.0]
+        assert anyio.current_time() == 3.0
+
+    strictly(run, main)
+
+
+def test_the_grace_time_of_the_source_counts_from_its_closing(run: Run) -> None:
+    """Not from the end of its reading, nor from that of the transforms."""
+
+    async def main() -> None:
+        source, work = Numbers((0.0, LONG_S), closing_s=1.5), Work((LONG_S,), cleaning_s=1.5)
+
+        await _leave(ordered_map(work, source, grace_s=2.0))
+
+        assert work.trace == [("0 cancelled", 2.5)]
+        assert source.trace[1:] == [("source closed", 4.0)]
+
+    strictly(run, main)
+
+
 def test_a_source_that_is_closed_unread_may_wait_without_a_shield(run: Run) -> None:
     """Nobody has cancelled it: it is closed at a yield, with the grace time to do so."""
     trace: list[float] = []
@@ -515,7 +551,6 @@ def test_a_cancellation_while_the_block_is_being_left_is_raised_when_all_is_clea
 
         with anyio.CancelScope(deadline=2.0) as scope:
             await _leave(ordered_map(work, [0]))
-            await anyio.lowlevel.checkpoint()
             reached = True
 
         assert not reached
@@ -585,6 +620,26 @@ def test_an_asyncio_timeout_that_strikes_while_the_block_is_being_left_is_told_a
         assert anyio.current_time() == 3.0
 
     strictly(run_asyncio, main)
+
+
+def test_an_error_of_the_body_comes_out_though_a_scope_is_cancelled_while_the_block_is_being_left(
+    run: Run,
+) -> None:
+    """The scope would keep the cancellation to itself, and the error with it; it strikes again anyway."""
+
+    async def main() -> None:
+        error = Mishap()
+
+        with pytest.raises(Mishap) as caught, anyio.CancelScope(deadline=2.0) as scope:
+            async with ordered_map(Work((LONG_S,), cleaning_s=2.0), [0]):
+                await anyio.sleep(1.0)
+                raise error
+
+        assert caught.value is error
+        assert scope.cancel_called
+        assert anyio.current_time() == 3.0
+
+    strictly(run, main)
 
 
 def test_an_error_of_the_body_is_not_lost_when_a_cancellation_follows_it(run_asyncio: Run) -> None:

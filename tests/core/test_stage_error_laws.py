@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import nullcontext
 from typing import Any, Literal, NoReturn, TypeAlias
 
 import anyio
@@ -392,6 +393,21 @@ def test_a_scope_of_the_source_that_is_cancelled_while_the_window_is_full_cancel
     strictly(run, main)
 
 
+def test_a_scope_of_the_source_that_was_cancelled_while_the_window_was_full_may_be_left_unheard(
+    run: Run,
+) -> None:
+    async def main() -> None:
+        async def numbers() -> AsyncIterator[int]:
+            with anyio.move_on_after(1.0):
+                yield 0
+            await anyio.sleep(0.5)
+            yield 7
+
+        assert await _with_a_window_that_is_full(numbers()) == [0, 7]
+
+    strictly(run, main)
+
+
 def test_a_time_out_of_the_source_that_strikes_while_the_window_is_full_is_the_source_s_error(
     run: Run,
 ) -> None:
@@ -422,6 +438,34 @@ def test_an_asyncio_time_out_of_the_source_that_strikes_while_the_window_is_full
         result, error = await _with_a_window_that_is_full(numbers())
         assert result == 0
         assert isinstance(error, TimeoutError)
+
+    strictly(run_asyncio, main)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_time_out_of_a_sub_stream_that_strikes_while_its_buffer_is_full_is_its_error(
+    run_asyncio: Run, native: bool
+) -> None:
+    async def main() -> None:
+        async def halves(number: int) -> AsyncIterator[int]:
+            async with asyncio.timeout(1.0) if native else nullcontext():
+                with nullcontext() if native else anyio.fail_after(1.0):
+                    for half in (2 * number, 2 * number + 1):
+                        yield half
+                        await anyio.sleep(0.125)
+
+        stage = ordered_flat_map(halves, range(2), buffer=1)
+        async with stage as results:
+            assert await anext(results) == 0
+            await anyio.sleep(2.0)
+            found: list[object] = []
+            for _ in range(4):
+                try:
+                    found.append(await anext(results))
+                except TimeoutError as error:
+                    found.append(type(error))
+
+        assert found == [1, TimeoutError, 2, TimeoutError]
 
     strictly(run_asyncio, main)
 
@@ -609,6 +653,23 @@ def test_a_transform_that_was_cancelled_from_outside_harms_no_other(run_asyncio:
 
         assert rest == [1, 2, 3]
         assert type(error) is RuntimeError
+
+    strictly(run_asyncio, main)
+
+
+def test_a_source_whose_task_is_cancelled_before_it_begins_does_not_seem_exhausted(
+    run_asyncio: Run,
+) -> None:
+    async def main() -> None:
+        source = Numbers((0.125,) * 3)
+
+        async with ordered_map(hesitant, source) as results:
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            with pytest.raises(RuntimeError, match=r"^the source was cancelled, but not by the stage$"):
+                await anext(results)
+
+        assert source.closed == 1
 
     strictly(run_asyncio, main)
 

@@ -124,16 +124,16 @@ class AsyncioCrew:
             feeder.add_done_callback(lambda _: self._gone.wake())
             self._struck = await self._gone.wait_shielded()
 
-    async def pass_on(self, *, failing: bool) -> None:  # noqa: ARG002  # struck once, it would be lost
-        """Raise the cancellation that struck while joining."""
+    async def pass_on(self, *, failing: bool) -> None:
+        """Raise the cancellation that struck while joining; a native one strikes once, and would be lost."""
         struck, self._struck = self._struck, None
-        if struck is not None:
+        if struck is not None and not (failing and _strikes_again()):
             raise struck
 
     def give_back(self, cancellation: BaseException | None) -> None:
         """Let *cancellation* strike the running task again, where it waits next."""
-        # A cancelled anyio scope does so by itself, and would not know ours.
-        if cancellation is not None and anyio.current_effective_deadline() != -math.inf:
+        # A scope would not know ours.
+        if cancellation is not None and not _strikes_again():
             task = asyncio.current_task()
             assert task is not None  # noqa: S101  # for the type checker: coroutines run in tasks
             task.uncancel()
@@ -225,3 +225,8 @@ class AsyncioCrew:
             await close()
         finally:
             self._cutter.cancel()
+
+
+def _strikes_again() -> bool:
+    """Return whether the running task is in a cancelled anyio scope, which cancels it at every step."""
+    return anyio.current_effective_deadline() == -math.inf
