@@ -305,9 +305,7 @@ def test_a_task_factory_of_the_user_s_makes_the_tasks_of_the_items(run_asyncio: 
         loop = asyncio.get_running_loop()
         contexts: list[object] = []
 
-        def factory(
-            loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **options: Any
-        ) -> Special:
+        def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Special:
             contexts.append(options.get("context"))
             return Special(coroutine, loop=loop, **options)
 

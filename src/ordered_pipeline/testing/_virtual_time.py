@@ -117,13 +117,14 @@ class _VirtualTimeLoop(_VirtualTime, asyncio.SelectorEventLoop):
 
 
 def _eager_loop() -> asyncio.AbstractEventLoop:
-    if sys.version_info < (3, 12):
+    if sys.version_info >= (3, 12):
+        loop = _VirtualTimeLoop()
+        loop.set_task_factory(asyncio.eager_task_factory)
+        return loop
+    else:  # noqa: RET505  # type checkers leave out the branch of the other Python
         raise RuntimeError(
             "'asyncio-eager' was asked for, but eager tasks came with Python 3.12; use 'asyncio'"
         )
-    loop = _VirtualTimeLoop()
-    loop.set_task_factory(asyncio.eager_task_factory)
-    return loop
 
 
 def _uvloop_loop() -> asyncio.AbstractEventLoop:
