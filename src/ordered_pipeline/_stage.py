@@ -292,8 +292,7 @@ class Stage(Generic[T, R]):
             entry = window.admit(item, copy_context())
             if self._observer is not None:
                 self._tell("admitted", entry)
-            if not self._starting:
-                self._start()
+            self._start()
 
     async def _park_feeder(self) -> BaseException | None:
         self._parked = True

@@ -42,22 +42,14 @@ def test_one_task_iterates_the_source_and_closes_it_once(
 
         async with ordered_map(Work(delays_s), source, prefetch=prefetch) as results:
             await anyio.sleep(0.0625)
-            received = [result async for result, _ in _zip(results, reads)]
+            received = [await anext(results, None) for _ in range(reads)]
 
-        assert received == list(range(min(reads, len(gaps_s))))
+        count = len(gaps_s)
+        assert received == [number if number < count else None for number in range(reads)]
         assert len(set(source.tasks)) == 1
         assert source.closed == 1
 
     strictly(run, main)
-
-
-async def _zip(results: Stage[int, int], reads: int) -> AsyncIterator[tuple[int, int]]:
-    """Yield at most *reads* results, and ask for no more."""
-    for index in range(reads):
-        try:
-            yield await anext(results), index
-        except StopAsyncIteration:
-            return
 
 
 def test_the_source_of_a_flat_map_has_one_task_too(run: Run) -> None:
