@@ -1,7 +1,8 @@
 """What strikes when: cuts after the grace time, and scopes of the source's while the stage is parked."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import types
+from collections.abc import AsyncIterator, Generator
 from typing import Self
 
 import anyio
@@ -141,3 +142,40 @@ def test_a_scope_of_the_sources_that_fires_while_the_window_is_full_strikes_in_t
         assert got == [("before", 3.0), ("after", 6.0)]
 
     run(main)
+
+
+def test_a_feeding_task_cancelled_before_its_first_step_hands_that_to_the_source(
+    run_asyncio: Run,
+) -> None:
+    async def source() -> AsyncIterator[int]:
+        await asyncio.sleep(1.0)
+        yield 0
+
+    async def main() -> None:
+        async with ordered_map(echo, source()) as results:
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            with pytest.raises(RuntimeError, match=r"^the source was cancelled, but not by the stage$"):
+                await anext(results)
+
+    run_asyncio(main)
+
+
+def test_on_trio_a_transform_that_waits_for_another_loop_fails_in_its_place(run_trio: Run) -> None:
+    @types.coroutine
+    def wait_for_another_loop() -> Generator[object, None, None]:
+        yield object()
+
+    async def transform(number: int) -> int:
+        if number == 1:
+            await wait_for_another_loop()
+        return number
+
+    async def main() -> None:
+        async with ordered_map(transform, range(3)) as results:
+            assert await anext(results) == 0
+            with pytest.raises(TypeError, match=r"^trio\.run received unrecognized yield message"):
+                await anext(results)
+            assert await anext(results) == 2
+
+    run_trio(main)
