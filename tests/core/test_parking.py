@@ -357,24 +357,42 @@ def test_an_item_that_is_cancelled_before_its_first_step_is_counted_out(run_asyn
     strictly(run_asyncio, main)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
 def test_a_transform_that_never_waits_costs_no_turn_of_an_asyncio_loop(run_asyncio: Run) -> None:
-    if run_asyncio.loop == "asyncio-eager":
-        pytest.skip("a task factory of the user's decides for itself")
+    # Eager tasks came with Python 3.12.
+    expected = 4 if sys.version_info >= (3, 12) else 0
 
     async def main() -> None:
-        ready: list[int] = []
-
-        async with ordered_map(Work(), range(4), prefetch=4):
-            await asyncio.sleep(0.5)
         async with ordered_map(_at_once, range(4), prefetch=4) as results:
             # One turn for the feeding task, and all is there.
             await asyncio.sleep(0)
-            ready.append(results.statistics().ready)
-
-        assert ready == [4]
+            assert results.statistics().ready == expected
 
     strictly(run_asyncio, main)
+
+
+def test_a_transform_cancelled_by_others_before_its_first_step_fails_in_its_place(run_asyncio: Run) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.get_task_factory()
+        if before is None:
+            # A factory, so that no task is eager.
+            loop.set_task_factory(
+                lambda loop, coroutine, **options: asyncio.Task(coroutine, loop=loop, **options)
+            )
+        try:
+            async with ordered_map(Work((1.0,)), range(2), prefetch=2) as results:
+                # The feeding task has its turn, and the tasks that it makes have none yet.
+                await asyncio.sleep(0)
+                for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                    task.cancel()
+                for index in range(2):
+                    message = f"^the transform of item {index} was cancelled, but not by the stage$"
+                    with pytest.raises(RuntimeError, match=message):
+                        await anext(results)
+        finally:
+            loop.set_task_factory(before)
+
+    run_asyncio(main)
 
 
 async def _at_once(number: int) -> int:
