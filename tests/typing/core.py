@@ -77,6 +77,7 @@ def any_object_with_the_callbacks_observes() -> StageObserver[str]:
 
 
 def misuse_is_an_error() -> None:
+    # Each comment is the assertion: one that silences nothing fails the check.
     ordered_map(len, ["a"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ordered_map(length, [1])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ordered_map(length, ["a"], 3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
