@@ -426,7 +426,7 @@ class Stage(Generic[T, R]):
             self._start()
         if self._asking and (window.is_ready or window.is_over):
             self._wake_consumer()
-        if self._parked and (window.has_room or not window.is_busy):
+        if self._parked and window.has_room:
             self._wake_feeder()
 
     def _settle_openly(self, entry: Entry[T, R], error: BaseException | None, *, in_time: bool) -> None:

@@ -354,3 +354,26 @@ def test_an_inner_stage_s_clean_up_error_comes_out_of_the_outer_block(run: Run) 
         assert caught.value is error
 
     strictly(run, main)
+
+
+async def _slow_to_leave() -> AsyncIterator[int]:
+    """Give one number, then nothing for long, and take a second to clean up."""
+    yield 0
+    try:
+        await anyio.sleep(LONG_S)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep(1.0)
+
+
+def test_what_fails_by_itself_while_the_read_cleans_up_is_no_clean_up_error(run: Run) -> None:
+    async def fail(number: int) -> int:
+        await anyio.sleep(1.5)
+        raise Mishap
+
+    async def main() -> float:
+        async with ordered_map(fail, _slow_to_leave()):
+            await anyio.sleep_until(1.0)
+        return anyio.current_time()
+
+    assert run(main) == 2.0

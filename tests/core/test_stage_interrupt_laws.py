@@ -520,3 +520,21 @@ def test_what_iterates_for_the_caller_ends_with_an_interrupt(run: Run, use: Call
         assert anyio.current_time() == 1.0
 
     strictly(run, main)
+
+
+def test_an_interrupted_stage_reads_no_more_of_a_plain_iterable(run: Run) -> None:
+    async def main() -> list[int]:
+        read: list[int] = []
+
+        def numbers() -> Iterator[int]:
+            for number in range(9):
+                read.append(number)
+                yield number
+
+        async with ordered_map(Work((LONG_S,)), numbers(), prefetch=2) as results:
+            await anyio.sleep_until(1.0)
+            results.interrupt()
+            await anyio.sleep_until(2.0)
+        return read
+
+    assert run(main) == [0, 1]
