@@ -3,7 +3,8 @@
 Layers, each importing only what is below it::
 
     adapters/  testing/  the command    I/O, SDKs, devices; fakes and virtual time
-    voice/     wire/                    vocabulary and composition; protocol code without I/O
+    voice/                              vocabulary and composition: the reply
+    wire/                               protocol code without I/O
     _maps                               the ways to make a stage
     _stage                              the stage, the only core module that waits
     _parking/                           what differs between the event loops

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from ordered_pipeline.adapters.espeak import Espeak, EspeakError
+from ordered_pipeline.testing import check_tts
 from ordered_pipeline.voice import AudioChunk, AudioFormat, Segment
 
 TEXT = "The quick brown fox jumps over the lazy dog near the river."
@@ -37,6 +38,14 @@ def spoken(*texts: str) -> list[list[AudioChunk]]:
 
 def data_of(chunks: list[AudioChunk]) -> bytes:
     return b"".join(chunk.data for chunk in chunks)
+
+
+def test_it_keeps_the_promises_of_a_voice(backend: str) -> None:
+    async def main() -> None:
+        async with Espeak() as voice:
+            await check_tts(voice)
+
+    anyio.run(main, backend=backend)
 
 
 def test_a_sentence_becomes_audio_in_chunks_with_a_pause_behind(backend: str) -> None:

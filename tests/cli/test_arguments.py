@@ -3,9 +3,17 @@ import pytest
 from ordered_pipeline.cli._arguments import Options, parse
 
 
-def test_say_plays_standard_input_three_sentences_in_flight() -> None:
+def test_say_plays_standard_input_three_segments_in_flight() -> None:
     assert parse(["say"]) == Options(
-        text=None, file=None, out=None, play=False, prefetch=3, json=False, compare=False
+        text=None,
+        file=None,
+        out=None,
+        play=False,
+        prefetch=3,
+        json=False,
+        compare=False,
+        html=None,
+        trace=None,
     )
 
 
@@ -21,10 +29,22 @@ def test_everything_can_be_asked_for() -> None:
         "7",
         "--json",
         "--compare",
+        "--html",
+        "c.html",
+        "--trace",
+        "d.json",
     ]
 
     assert parse(arguments) == Options(
-        text=None, file="a.txt", out="b.wav", play=True, prefetch=7, json=True, compare=True
+        text=None,
+        file="a.txt",
+        out="b.wav",
+        play=True,
+        prefetch=7,
+        json=True,
+        compare=True,
+        html="c.html",
+        trace="d.json",
     )
     assert parse(["say", "Hello."]).text == "Hello."
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ordered_pipeline.voice import Timeline
 from tests.adapters.sound_server import wait_until, without_sound
 from tests.cli.commands import SAY, say, sound_in, spoken, started, write
 
@@ -40,10 +41,10 @@ def test_through_a_slow_pipe_each_sentence_is_spoken_before_the_next_is_written(
 
     assert (process.returncode, err) == (0, b"")
     assert sound_in(path) == expected
-    report = json.loads(out)
-    assert [segment["text"].strip() for segment in report["segments"]] == [s.strip() for s in SENTENCES]
-    ready = [segment["text_ready_s"] for segment in report["segments"]]
-    assert report["first_audio_s"] < ready[1]
+    timeline = json.loads(out)["timeline"]
+    assert [segment["text"].strip() for segment in timeline["segments"]] == [s.strip() for s in SENTENCES]
+    ready = [segment["text_ready_s"] for segment in timeline["segments"]]
+    assert timeline["first_audio_s"] < ready[1]
     assert ready == sorted(ready)
 
 
@@ -54,38 +55,47 @@ def test_the_report_accounts_for_every_sample(tmp_path: Path) -> None:
 
     assert (status, err) == (0, "")
     report = json.loads(out)
-    segments = report["segments"]
-    assert {name: report[name] for name in ("interrupted", "prefetch", "out", "played")} == {
+    assert {name: report[name] for name in ("interrupted", "prefetch", "out", "played", "heard")} == {
         "interrupted": False,
         "prefetch": 3,
         "out": str(path),
         "played": False,
+        "heard": {"text": TEXT, "unheard": "", "method": "marks", "error_s": 0.0},
     }
+    assert json.loads(Timeline.from_dict(report["timeline"]).to_json()) == report["timeline"]
+    segments = report["timeline"]["segments"]
     assert "".join(segment["text"] for segment in segments) == TEXT
-    assert (report["spoken"], report["unspoken"], report["gaps_s"]) == (TEXT, "", [])
-    assert report["first_audio_s"] == segments[0]["play_start_s"]
-    assert sum(segment["samples"] for segment in segments) == len(sound_in(path)) // 2
-    end_s = segments[0]["play_start_s"]
+    assert report["timeline"]["gaps"] == []
+    assert report["timeline"]["first_audio_s"] == segments[0]["started_s"]
+    assert sum(samples(segment) for segment in segments) == len(sound_in(path)) // 2
+    end_s = segments[0]["started_s"]
     for index, segment in enumerate(segments):
         assert segment["index"] == index
-        assert segment["play_start_s"] == end_s
-        end_s = segment["play_end_s"]
-        assert round(22050 * (end_s - segment["play_start_s"])) == segment["samples"]
-        assert segment["text_ready_s"] <= segment["tts_asked_s"] <= segment["first_chunk_s"]
-        assert segment["first_chunk_s"] <= segment["play_start_s"]
+        assert segment["started_s"] == pytest.approx(end_s, abs=1e-6)
+        end_s = segment["ended_s"]
+        assert round(22050 * (end_s - segment["started_s"])) == samples(segment)
+        assert segment["text_ready_s"] <= segment["tts_asked_s"] <= segment["first_audio_s"]
+        assert segment["first_audio_s"] <= segment["started_s"]
 
 
-def test_the_file_is_the_sentences_in_order_and_nothing_else(tmp_path: Path) -> None:
-    """What a copy of the voice says depends on what it said before: some of the earlier sentences."""
+def samples(segment: dict[str, float]) -> int:
+    assert segment["played_s"] == segment["audio_s"]
+    return round(22050 * segment["played_s"])
+
+
+def test_the_file_is_the_segments_in_order_and_nothing_else(tmp_path: Path) -> None:
+    """What a copy of the voice says depends on what it said before: some of the earlier segments."""
     path = tmp_path / "a.wav"
 
     _, out, _ = say("--out", str(path), "--json", TEXT)
 
     rest = sound_in(path)
-    for index, segment in enumerate(json.loads(out)["segments"]):
-        earlier = [said for count in range(index + 1) for said in combinations(SENTENCES[:index], count)]
-        possible = {spoken([*said, SENTENCES[index]])[-1] for said in earlier}
-        clip, rest = rest[: 2 * segment["samples"]], rest[2 * segment["samples"] :]
+    segments = json.loads(out)["timeline"]["segments"]
+    texts = [segment["text"] for segment in segments]
+    for index, segment in enumerate(segments):
+        earlier = [said for count in range(index + 1) for said in combinations(texts[:index], count)]
+        possible = {spoken([*said, texts[index]])[-1] for said in earlier}
+        clip, rest = rest[: 2 * samples(segment)], rest[2 * samples(segment) :]
         assert clip in possible
     assert rest == b""
 
@@ -97,10 +107,10 @@ def test_the_waterfall_tells_what_happened(tmp_path: Path) -> None:
 
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert [line.split()[0] for line in lines[1:5]] == ["1", "2", "3", "4"]
+    assert [line.split()[0] for line in lines[1:5]] == ["0", "1", "2", "3"]
     assert all("█" in line for line in lines[1:5])
     assert lines[6].startswith("first audio after ")
-    assert lines[6].endswith(" s of speech · no gap")
+    assert "no gap" in lines
     assert lines[-1] == f"written to {path}; the times are those of a listener who plays it while it grows"
     assert "\x1b" not in out
 
@@ -114,13 +124,35 @@ def test_compare_does_it_the_gather_way_as_well(tmp_path: Path) -> None:
 
     assert (status, err) == (0, "")
     report = json.loads(out)
+    ordered, gathered = report["timeline"]["segments"], report["gather"]["timeline"]["segments"]
     # The file holds the ordered way, once.
-    assert sum(segment["samples"] for segment in report["segments"]) == len(sound) // 2
-    assert [s["text"] for s in report["gather"]["segments"]] == [s["text"] for s in report["segments"]]
-    assert report["gather"]["first_audio_s"] > 0
+    assert sum(samples(segment) for segment in ordered) == len(sound) // 2
+    assert [segment["text"] for segment in gathered] == [segment["text"] for segment in ordered]
+    last_audio_s = max(segment["first_audio_s"] for segment in gathered)
+    assert report["gather"]["timeline"]["first_audio_s"] == gathered[0]["started_s"]
+    assert last_audio_s - gathered[0]["first_audio_s"] < 0.05
     assert "  in order " in table
     assert "  gather " in table
     assert table.count("first audio after") == 2
+
+
+def test_the_page_and_the_trace_hold_every_way(tmp_path: Path) -> None:
+    html, trace = tmp_path / "a.html", tmp_path / "a.json"
+    files = ("--out", str(tmp_path / "a.wav"), "--html", str(html), "--trace", str(trace))
+
+    status, _, err = say(*files, "--compare", TEXT)
+
+    assert (status, err) == (0, "")
+    page = html.read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "in order" in page
+    assert "gather" in page
+    names = [
+        event["args"]["name"]
+        for event in json.loads(trace.read_text("utf-8"))["traceEvents"]
+        if event["name"] == "process_name"
+    ]
+    assert names == ["in order", "gather"]
 
 
 def one_line(err: str) -> str:
@@ -145,6 +177,8 @@ def one_line(err: str) -> str:
             "'nowhere/a.wav' cannot be written: No such file or directory",
         ),
         (["--out", "/dev/full"], b"Hi.", 7, "'/dev/full' cannot be written: No space left on device"),
+        (["--html", "nowhere/a"], b"Hi.", 7, "'nowhere/a' cannot be written: No such file or directory"),
+        (["--trace", "."], b"Hi.", 7, "'.' cannot be written: Is a directory"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_a_status(
@@ -167,10 +201,18 @@ def test_without_a_device_it_says_to_write_a_file(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_end_it_after_what_came_before(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
 
-    status, out, err = say("--out", str(path), text=b"Hello there. How \xff")
+    status, out, err = say("--out", str(path), "--prefetch", "1", text=b"Hello there. How \xff")
 
     assert (status, out, one_line(err)) == (5, "", "standard input is not UTF-8 text (byte 17)")
-    assert sound_in(path) == spoken(["Hello there."])[0]
+    # What was there is said, though a word may be cut.
+    assert sound_in(path) == b"".join(spoken(["Hello there.", " How "]))
+
+
+def test_a_page_that_finds_no_room_is_told_after_the_report(tmp_path: Path) -> None:
+    status, out, err = say("--out", str(tmp_path / "a.wav"), "--html", "/dev/full", "Hi.")
+
+    assert (status, one_line(err)) == (7, "'/dev/full' cannot be written: No space left on device")
+    assert "first audio after" in out
 
 
 def test_a_full_disk_leaves_the_sound_that_fitted(tmp_path: Path) -> None:
@@ -221,7 +263,8 @@ def test_ctrl_c_says_what_was_spoken_and_leaves_a_valid_file(tmp_path: Path) -> 
     expected = spoken(["Hello there."])[0]
 
     environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
-    with started("--out", str(path), "--prefetch", "1", "--json", environment=environment) as process:
+    page = ("--html", str(tmp_path / "a.html"))
+    with started("--out", str(path), "--prefetch", "1", "--json", *page, environment=environment) as process:
         write(process, "Hello there. And then")
         wait_until(lambda: len(sound_in(path)) == len(expected))
         process.send_signal(signal.SIGINT)
@@ -234,13 +277,15 @@ def test_ctrl_c_says_what_was_spoken_and_leaves_a_valid_file(tmp_path: Path) -> 
     assert err.decode().splitlines()[1:] == ["spoken:     Hello there.", "not spoken: And then"]
     report = json.loads(out)
     assert report["interrupted"]
-    assert (report["spoken"], report["unspoken"]) == ("Hello there.", " And then")
+    assert (report["heard"]["text"], report["heard"]["unheard"]) == ("Hello there.", " And then")
+    assert report["timeline"]["interrupted_s"] > 0
     assert sound_in(path) == expected
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.wav", "tmp"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.html", "a.wav", "tmp"]
 
 
 def test_ctrl_c_before_any_text_is_quick_and_leaves_nothing(tmp_path: Path) -> None:
-    with started("--out", str(tmp_path / "a.wav")) as process:
+    page = ("--html", str(tmp_path / "a.html"))
+    with started("--out", str(tmp_path / "a.wav"), *page) as process:
         write(process, "\n")
         wait_until(lambda: is_read(process))
         process.send_signal(signal.SIGINT)
@@ -328,8 +373,7 @@ def test_on_a_terminal_it_shows_where_it_is(tmp_path: Path) -> None:
     os.close(follower)
 
     assert process.returncode == 0
-    assert shown.startswith("\rwaiting for text\x1b[K\r▶ 1 of 2 so far: Hello there.\x1b[K")
-    assert shown.endswith("How are you?\x1b[K\r\x1b[K")
+    assert shown == ("\rwaiting for text\x1b[K\r▶ 1: Hello there.\x1b[K\r▶ 2: How are you?\x1b[K\r\x1b[K")
 
 
 def test_on_a_terminal_without_text_it_says_what_to_do(tmp_path: Path) -> None:

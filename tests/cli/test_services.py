@@ -6,8 +6,8 @@ import anyio
 import pytest
 
 from ordered_pipeline.cli._failures import Exit, Failure
-from ordered_pipeline.cli._services import open_listener, open_speaker, open_voice
-from ordered_pipeline.voice import AudioFormat, Segment
+from ordered_pipeline.cli._services import open_speaker, open_voice
+from ordered_pipeline.voice import AudioFormat, NoAudioError, Segment
 from tests.adapters.sound_server import without_sound
 
 FORMAT = AudioFormat("s16le", 22050)
@@ -28,10 +28,6 @@ def test_the_voice_speaks() -> None:
             assert [chunk async for chunk in voice.synthesize(Segment(0, "Hi."))]
 
     anyio.run(main)
-
-
-def test_the_listener_needs_no_device() -> None:
-    enter(open_listener(FORMAT))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +53,8 @@ def test_the_listener_needs_no_device() -> None:
 def test_an_extra_that_is_not_installed_is_told(
     monkeypatch: pytest.MonkeyPatch, module: str, package: str, open_service: object, told: str
 ) -> None:
-    monkeypatch.delitem(sys.modules, f"ordered_pipeline.adapters.{module}", raising=False)
+    for name in [name for name in sys.modules if name.startswith(f"ordered_pipeline.adapters.{module}")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
 
     assert callable(open_service)
@@ -75,6 +72,17 @@ def test_a_voice_that_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: P
             await anext(aiter(voice.synthesize(Segment(0, "Hi."))))
 
     with pytest.raises(Failure, match="espeak-ng could not be loaded") as raised:
+        anyio.run(main)
+
+    assert raised.value.status == Exit.NO_VOICE
+
+
+def test_a_voice_that_says_nothing_is_told() -> None:
+    async def main() -> None:
+        async with open_voice(concurrency=1):
+            raise NoAudioError("the voice gave no audio for 'Hm'")
+
+    with pytest.raises(Failure, match=r"^the voice gave no audio for 'Hm'$") as raised:
         anyio.run(main)
 
     assert raised.value.status == Exit.NO_VOICE

@@ -1,8 +1,7 @@
 """The command's way through a text, in virtual time: every instant is exact."""
 
-import asyncio
 import wave
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from pathlib import Path
 
 import anyio
@@ -10,13 +9,11 @@ import pytest
 
 from ordered_pipeline.adapters.espeak import Espeak
 from ordered_pipeline.cli._failures import Exit, Failure
-from ordered_pipeline.cli._ledger import Ledger, Report
-from ordered_pipeline.cli._outputs import Listener, WavFile
-from ordered_pipeline.cli._progress import Progress
-from ordered_pipeline.cli._speech import Run, replay, speak_gathered, speak_in_order
-from ordered_pipeline.cli._text import Delta
+from ordered_pipeline.cli._files import OutputFile, WavFile
+from ordered_pipeline.cli._outputs import FilePlayer
+from ordered_pipeline.cli._speech import Run, Tape, speak_gathered, speak_in_order
 from ordered_pipeline.testing import run_in_virtual_time
-from ordered_pipeline.voice import AudioChunk, AudioFormat, Segment
+from ordered_pipeline.voice import AudioChunk, AudioFormat, Segment, Timeline
 
 FORMAT = AudioFormat("s16le", 8)
 
@@ -41,146 +38,155 @@ class ScriptedVoice:
             self.running -= 1
 
 
-async def written(*deltas: tuple[float, str]) -> AsyncGenerator[Delta, None]:
+async def written(*deltas: tuple[float, str]) -> AsyncGenerator[str, None]:
     """Give each delta after as many seconds as stand before it."""
     for wait_s, text in deltas:
         await anyio.sleep(wait_s)
-        yield Delta(anyio.current_time(), text)
+        yield text
 
 
-def new_run(voice: ScriptedVoice, wav: WavFile | None = None) -> Run:
-    return Run(voice, Listener(FORMAT), wav, Ledger(FORMAT, anyio.current_time()), Progress(None))
+async def in_order(source: AsyncGenerator[str, None], voice: ScriptedVoice, *, prefetch: int = 3) -> Run:
+    runs: list[Run] = []
+    await speak_in_order(source, tts=voice, player=FilePlayer(FORMAT, None), prefetch=prefetch, runs=runs)
+    (run,) = runs
+    return run
 
 
-def times(report: Report) -> list[tuple[float | None, ...]]:
+async def gathered(source: AsyncGenerator[str, None], voice: ScriptedVoice) -> Run:
+    runs: list[Run] = []
+    await speak_gathered(source, tts=voice, player=FilePlayer(FORMAT, None), runs=runs)
+    (run,) = runs
+    return run
+
+
+def times(timeline: Timeline) -> list[tuple[float | None, ...]]:
     return [
-        (s.text_ready_s, s.tts_asked_s, s.first_chunk_s, s.play_start_s, s.play_end_s)
-        for s in report.segments
+        (s.text_ready_s, s.tts_asked_s, s.first_audio_s, s.started_s, s.ended_s) for s in timeline.segments
     ]
 
 
-REPLY = ((0.0, "One. Tw"), (1.0, "o. Three."), (1.0, " "), (0.5, "Four."))
+REPLY = ((0.0, "One, two. Thr"), (1.0, "ee, four. Five, six. "), (1.5, "Seven, eight."))
 
 
-def test_sentences_are_made_ahead_and_sound_one_after_the_other() -> None:
-    async def main() -> Report:
-        run = new_run(ScriptedVoice())
-        await speak_in_order(written(*REPLY), run, prefetch=3)
-        return run.ledger.report()
+def test_segments_are_made_ahead_and_sound_one_after_the_other() -> None:
+    async def main() -> Run:
+        return await in_order(written(*REPLY), ScriptedVoice())
 
-    report = run_in_virtual_time(main)
+    run = run_in_virtual_time(main)
 
-    assert times(report) == [
+    assert times(run.timeline) == [
         (0.0, 0.0, 1.0, 1.0, 3.0),
         (1.0, 1.0, 2.0, 3.0, 5.0),
-        (2.0, 2.0, 3.0, 5.0, 7.0),
+        (1.0, 1.0, 2.0, 5.0, 7.0),
         (2.5, 2.5, 3.5, 7.0, 9.0),
     ]
-    assert report.gaps == ()
-    assert (report.first_audio_s, report.text_end_s) == (1.0, 2.5)
-    assert (report.spoken, report.unspoken) == ("One. Two. Three. Four.", "")
+    assert run.timeline.gaps == ()
+    assert (run.timeline.first_audio_s, run.timeline.text_end_s) == (1.0, 2.5)
+    assert (run.heard.text, run.heard.unheard) == ("One, two. Three, four. Five, six. Seven, eight.", "")
 
 
 def test_the_gather_way_waits_for_all_text_and_all_audio() -> None:
-    async def main() -> Report:
-        run = new_run(ScriptedVoice())
-        await speak_gathered(written(*REPLY), run)
-        return run.ledger.report()
+    async def main() -> Run:
+        return await gathered(written(*REPLY), ScriptedVoice())
 
-    report = run_in_virtual_time(main)
+    run = run_in_virtual_time(main)
 
-    assert times(report) == [
-        (0.0, 2.5, 3.5, 4.0, 6.0),
-        (1.0, 2.5, 3.5, 6.0, 8.0),
-        (2.0, 2.5, 3.5, 8.0, 10.0),
-        (2.5, 2.5, 3.5, 10.0, 12.0),
+    assert times(run.timeline) == [
+        (2.5, 2.5, 4.0, 4.0, 6.0),
+        (2.5, 2.5, 4.0, 6.0, 8.0),
+        (2.5, 2.5, 4.0, 8.0, 10.0),
+        (2.5, 2.5, 4.0, 10.0, 12.0),
     ]
-    assert report.first_audio_s == 4.0
+    assert run.timeline.first_audio_s == 4.0
+    assert run.heard.unheard == ""
 
 
-def test_no_more_sentences_are_made_than_are_to_be_in_flight() -> None:
+def test_no_more_segments_are_made_than_are_to_be_in_flight() -> None:
+    text = "One, two. Three, four. Five, six. Seven, eight. Nine, ten."
+
     async def main(prefetch: int) -> int:
         voice = ScriptedVoice()
-        await speak_in_order(written((0.0, "A a. B b. C c. D d. E e.")), new_run(voice), prefetch=prefetch)
+        await in_order(written((0.0, text)), voice, prefetch=prefetch)
+        return voice.most_running
+
+    async def all_at_once() -> int:
+        voice = ScriptedVoice()
+        await gathered(written((0.0, text)), voice)
         return voice.most_running
 
     assert [run_in_virtual_time(main, prefetch) for prefetch in (1, 2, 4)] == [1, 2, 4]
+    assert run_in_virtual_time(all_at_once) == 5
 
 
 def test_a_text_is_replayed_as_it_came() -> None:
-    async def main() -> Report:
-        await anyio.sleep(7)
-        first = new_run(ScriptedVoice())
-        await speak_in_order(written(*REPLY, (2.0, "\n")), first, prefetch=3)
-        second = new_run(ScriptedVoice())
-        await speak_in_order(replay(first.ledger.deltas, first.ledger.text_end_s), second, prefetch=3)
-        assert second.ledger.report() == first.ledger.report()
-        return second.ledger.report()
-
-    assert run_in_virtual_time(main).text_end_s == 4.5
-
-
-def test_the_file_holds_the_sentences_in_order_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "a.wav"
-
     async def main() -> None:
-        with WavFile(str(path), FORMAT) as wav:
-            await speak_in_order(written((0.0, "A a. B b. C c.")), new_run(ScriptedVoice(), wav), prefetch=2)
+        tape = Tape()
+        await anyio.sleep(7)
+        came = [(anyio.current_time() - 7, text) async for text in tape.record(written(*REPLY, (2.0, "\n")))]
+        end_s = anyio.current_time()
+        again = [(anyio.current_time() - end_s, text) async for text in tape.replay()]
+
+        assert again == came
+        assert anyio.current_time() - end_s == end_s - 7 == 4.5
 
     run_in_virtual_time(main)
 
-    with wave.open(str(path)) as file:
-        assert file.readframes(100) == b"\1" * 32 + b"\2" * 32 + b"\3" * 32
+
+@pytest.mark.parametrize("speak", [in_order, gathered])
+def test_what_a_voice_fails_with_comes_out(
+    speak: Callable[[AsyncGenerator[str, None], ScriptedVoice], Coroutine[None, None, Run]],
+) -> None:
+    class FailingVoice(ScriptedVoice):
+        async def synthesize(self, segment: Segment, /) -> AsyncGenerator[AudioChunk, None]:
+            if segment.index == 1:
+                raise KeyError("mine")
+            async for chunk in super().synthesize(segment):
+                yield chunk
+
+    async def main() -> None:
+        await speak(written(*REPLY), FailingVoice())
+
+    with pytest.raises(KeyError, match="mine"):
+        run_in_virtual_time(main)
 
 
-def test_what_was_said_before_the_text_went_wrong_is_said(tmp_path: Path) -> None:
+def test_what_was_said_before_the_text_went_wrong_is_said_and_told(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
+    runs: list[Run] = []
 
-    async def broken() -> AsyncGenerator[Delta, None]:
-        yield Delta(0.0, "A a. B b. And")
+    async def broken() -> AsyncGenerator[str, None]:
+        yield "One, two. Three, four. "
         raise Failure(Exit.NOT_TEXT, "no text")
 
     async def main() -> None:
-        with WavFile(str(path), FORMAT) as wav:
-            await speak_in_order(broken(), new_run(ScriptedVoice(), wav), prefetch=2)
+        with OutputFile(str(path)) as file:
+            player = FilePlayer(FORMAT, WavFile(file, FORMAT))
+            await speak_in_order(broken(), tts=ScriptedVoice(), player=player, prefetch=2, runs=runs)
 
     with pytest.raises(Failure, match="no text"):
         run_in_virtual_time(main)
 
     with wave.open(str(path)) as file:
         assert file.readframes(100) == b"\1" * 32 + b"\2" * 32
+    assert [run.heard.text for run in runs] == ["One, two. Three, four. "]
 
 
-def test_who_is_interrupted_falls_silent_before_anything_is_tidied_up() -> None:
-    order: list[str] = []
+def test_who_is_cancelled_tells_what_was_heard() -> None:
+    runs: list[Run] = []
 
-    class Output(Listener):
-        def stop(self) -> None:
-            order.append("silence")
+    async def main() -> None:
+        with anyio.move_on_after(1.2):
+            await speak_in_order(
+                written(*REPLY), tts=ScriptedVoice(), player=FilePlayer(FORMAT, None), prefetch=1, runs=runs
+            )
 
-    class SlowVoice(ScriptedVoice):
-        async def synthesize(self, segment: Segment, /) -> AsyncGenerator[AudioChunk, None]:
-            try:
-                yield AudioChunk(bytes([segment.index]) * 16)
-                await anyio.sleep_forever()
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await anyio.sleep(1)
-                order.append("tidied up")
+    run_in_virtual_time(main)
 
-    async def main() -> Report:
-        run = Run(SlowVoice(), Output(FORMAT), None, Ledger(FORMAT, 0.0), Progress(None))
-        speaking = asyncio.create_task(speak_in_order(written((0.0, "A a. B b.")), run, prefetch=2))
-        await anyio.sleep(1)
-        speaking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await speaking
-        return run.ledger.report()
-
-    report = run_in_virtual_time(main)
-
-    assert order == ["silence", "tidied up", "tidied up"]
-    assert (report.segments[0].samples, report.unspoken) == (8, "A a. B b.")
+    (run,) = runs
+    assert run.timeline.interrupted_s == 1.2
+    # The second half of the first segment was not there yet, nor was more text asked for.
+    assert run.timeline.segments[0].played_s == 1.0
+    assert (run.heard.text, run.heard.unheard) == ("One, two.", " Thr")
 
 
 class RecordedVoice:
@@ -207,21 +213,27 @@ class RecordedVoice:
 @pytest.mark.parametrize("prefetch", [1, 3])
 def test_the_file_is_what_the_real_voice_gave_to_the_sample(tmp_path: Path, prefetch: int) -> None:
     path = tmp_path / "a.wav"
+    text = "Hello there. How are you today? I am fine, thanks. See you. Never mind, Dr. Who. Bye."
+    runs: list[Run] = []
 
-    async def main() -> tuple[dict[int, bytes], Report]:
+    async def main() -> dict[int, bytes]:
         async with Espeak(concurrency=prefetch) as espeak:
             voice = RecordedVoice(espeak)
-            ledger = Ledger(voice.format, anyio.current_time())
-            with WavFile(str(path), voice.format) as wav:
-                run = Run(voice, Listener(voice.format), wav, ledger, Progress(None))
-                text = "Hello there. How are you today? I am fine, thanks. See you. Never mind, Dr. Who. Bye."
-                await speak_in_order(written(*((0.0, char) for char in text)), run, prefetch=prefetch)
-            return voice.given, ledger.report()
+            with OutputFile(str(path)) as file:
+                player = FilePlayer(voice.format, WavFile(file, voice.format))
+                source = written(*((0.0, char) for char in text))
+                await speak_in_order(source, tts=voice, player=player, prefetch=prefetch, runs=runs)
+            return voice.given
 
-    given, report = anyio.run(main)
+    given = anyio.run(main)
 
-    assert sorted(given) == [0, 1, 2, 3, 4, 5]
+    (run,) = runs
+    segments = run.timeline.segments
+    assert "".join(segment.text for segment in segments) == text
+    assert sorted(given) == list(range(len(segments)))
     with wave.open(str(path)) as file:
-        assert file.readframes(file.getnframes()) == b"".join(given[index] for index in range(6))
-    assert [segment.samples for segment in report.segments] == [len(given[index]) // 2 for index in range(6)]
-    assert report.gaps == ()
+        assert file.readframes(file.getnframes()) == b"".join(given[segment.index] for segment in segments)
+    assert [segment.audio_s for segment in segments] == [
+        len(given[segment.index]) / 2 / 22050 for segment in segments
+    ]
+    assert run.timeline.gaps == ()

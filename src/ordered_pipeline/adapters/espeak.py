@@ -302,6 +302,7 @@ class _Call:
         self._start = start
         self.segment: Segment = segment
         self._chunks: MemoryObjectReceiveStream[AudioChunk] | None = None
+        self._is_closed: bool = False
         self._error: Exception | None = None
 
     def __aiter__(self) -> Self:
@@ -309,6 +310,8 @@ class _Call:
 
     async def __anext__(self) -> AudioChunk:
         if self._chunks is None:
+            if self._is_closed:
+                raise StopAsyncIteration
             self._chunks = self._start(self)
         try:
             return await self._chunks.receive()
@@ -319,7 +322,8 @@ class _Call:
             raise StopAsyncIteration from None
 
     async def aclose(self) -> None:
-        """Listen no more: the voice stops at its next chunk."""
+        """Listen no more: the voice stops at its next chunk, or does not begin."""
+        self._is_closed = True
         if self._chunks is not None:
             self._chunks.close()
 

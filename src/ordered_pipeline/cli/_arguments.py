@@ -19,6 +19,8 @@ class Options:
     prefetch: int
     json: bool
     compare: bool
+    html: str | None
+    trace: str | None
 
 
 def parse(arguments: Sequence[str] | None) -> Options:
@@ -53,10 +55,12 @@ def parse(arguments: Sequence[str] | None) -> Options:
         type=_prefetch,
         default=3,
         metavar="N",
-        help="sentences in flight at most (default: %(default)s)",
+        help="segments in flight at most (default: %(default)s)",
     )
     say.add_argument("--compare", action="store_true", help="do it once more the gather way and show both")
     say.add_argument("--json", action="store_true", help="print the report as JSON")
+    say.add_argument("--html", metavar="FILE", help="write the report as a page to look at")
+    say.add_argument("--trace", metavar="FILE", help="write the report as a trace for Perfetto or Chrome")
     return Options(**vars(parser.parse_args(arguments)))
 
 

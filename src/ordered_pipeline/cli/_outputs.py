@@ -1,156 +1,131 @@
-"""Where sound goes: to a speaker, or to somebody who will listen to the file; and the file itself."""
+"""Players for a command: one that writes a file for whoever listens to it, and what goes around a player."""
 
-import os
-import stat
-from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+import asyncio
 
 import anyio
 
-from ordered_pipeline.cli._failures import Exit, Failure
-from ordered_pipeline.voice import AudioFormat, Block
-from ordered_pipeline.wire._wav import HEADER_BYTES, MAX_DATA_BYTES, wav_header
+from ordered_pipeline.cli._files import WavFile
+from ordered_pipeline.cli._terminal import Progress
+from ordered_pipeline.voice import AudioFormat, Clip, Playback, PlaybackResult, Player, PlayerCapabilities
 
 
-class Output(Protocol):
-    """What a speaker does, as far as the command needs it."""
+class FilePlayer:
+    """A player without a device: somebody who plays the file while it grows. Nothing waits for them."""
+
+    def __init__(self, audio_format: AudioFormat, file: WavFile | None) -> None:
+        """Write to *file*; without one, nothing is written."""
+        self._format: AudioFormat = audio_format
+        self._file: WavFile | None = file
+        # When all that was written has been heard.
+        self._end_s: float = 0.0
 
     @property
-    def started_s(self) -> float | None:
-        """When sample 0 sounded, on the event loop's clock."""
-        ...
+    def capabilities(self) -> PlayerCapabilities:
+        """It takes one format, and streams."""
+        return PlayerCapabilities(formats=(self._format,))
 
-    async def write(self, data: bytes) -> Block:
-        """Append *data* to what is to sound."""
-        ...
+    async def play(self, clip: Clip, /) -> Playback:
+        """Write *clip* while it comes.
 
-    async def drain(self) -> None:
-        """Wait until all has been heard."""
-        ...
+        Raises:
+            Failure: The file cannot be written.
+        """
+        written = _Written(self._format)
+        async for chunk in clip:
+            if self._file is not None:
+                self._file.write(chunk.data)
+            self._end_s = max(self._end_s, anyio.current_time())
+            if written.started_s is None:
+                written.started_s = self._end_s
+            self._end_s += self._format.duration_s(len(chunk.data))
+            written.size += len(chunk.data)
+        return written
 
-    def stop(self) -> None:
-        """Be silent at once."""
-        ...
-
-    def heard_samples(self) -> int:
-        """Return how many samples have been heard, silence included."""
-        ...
+    async def clear(self) -> None:
+        """Do nothing: what was written is there to be heard."""
 
 
-class Listener:
-    """An output without a device: somebody who plays the file while it grows. Nothing waits for them."""
+class _Written:
+    """A clip that is in the file."""
 
     def __init__(self, audio_format: AudioFormat) -> None:
+        self.started_s: float | None = None
+        self.size: int = 0
         self._format: AudioFormat = audio_format
-        self._started_s: float | None = None
-        self._end: int = 0
+
+    async def started(self) -> float:
+        """Return when it is heard, though that may be later."""
+        if self.started_s is None:
+            await anyio.sleep_forever()
+            raise AssertionError
+        return self.started_s
+
+    async def finished(self) -> PlaybackResult:
+        """Return that all of it will be heard."""
+        return PlaybackResult("completed", self.position_s())
+
+    def position_s(self) -> float:
+        """Return all of it."""
+        return self._format.duration_s(self.size)
+
+
+class Recorder:
+    """A player that plays by another one, and writes what it plays to a file as well."""
+
+    def __init__(self, player: Player, file: WavFile) -> None:
+        self._player: Player = player
+        self._file: WavFile = file
 
     @property
-    def started_s(self) -> float | None:
-        """When the first sample came."""
-        return self._started_s
+    def capabilities(self) -> PlayerCapabilities:
+        """Those of the other player."""
+        return self._player.capabilities
 
-    async def write(self, data: bytes) -> Block:
-        """Take *data*, which sounds when all before it has, or at once."""
-        now = anyio.current_time()
-        if self._started_s is None:
-            self._started_s = now
-        first = max(self._end, int((now - self._started_s) * self._format.sample_rate_hz))
-        block = Block(self._format.samples_per_channel(len(data)), first)
-        self._end = first + block.samples
-        return block
-
-    async def drain(self) -> None:
-        """Do nothing: what is written is there to be heard."""
-
-    def stop(self) -> None:
-        """Do nothing, as `drain`."""
-
-    def heard_samples(self) -> int:
-        """Return all that was written."""
-        return self._end
-
-
-class WavFile:
-    """A WAV file that is always valid: samples are written first, then the header that counts them."""
-
-    def __init__(self, path: str, audio_format: AudioFormat) -> None:
-        """Open the file. What is in it stays until there is sound to write.
+    async def play(self, clip: Clip, /) -> Playback:
+        """Play and write *clip* while it comes.
 
         Raises:
-            Failure: It cannot be opened for writing.
+            Failure: The file cannot be written.
         """
-        self._path: str = path
-        self._format: AudioFormat = audio_format
-        self._size: int = 0
-        # Whether the file is of no use to anybody while there is no sound in it.
-        self._is_ours: bool = not os.path.lexists(path)
+        copy = Clip(clip.segment, clip.format)
+        recording = asyncio.create_task(self._record(clip, copy))
         try:
-            self._file = open(path, "wb", buffering=0, opener=_without_emptying)  # noqa: SIM115  # see `close`
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def write(self, data: bytes) -> None:
-        """Append samples.
-
-        Raises:
-            Failure: Not all could be written; the file then holds what could.
-        """
-        if self._size + len(data) > MAX_DATA_BYTES:
-            raise Failure(Exit.UNWRITABLE, f"{self._path!r} cannot be written: a WAV file holds 4 GiB")
-        try:
-            if not self._size:
-                self._begin()
-            self._append(data)
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def close(self) -> None:
-        """Close the file, and remove it if it was made for sound that did not come."""
-        is_file = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
-        self._file.close()
-        if self._is_ours and is_file and not self._size:
-            Path(self._path).unlink(missing_ok=True)
-
-    def _begin(self) -> None:
-        if os.fstat(self._file.fileno()).st_size:
-            self._file.truncate(0)
-            self._is_ours = True
-        self._write_header()
-
-    def _append(self, data: bytes) -> None:
-        rest = memoryview(data)
-        try:
-            while rest:
-                written = self._file.write(rest)
-                self._size += written
-                rest = rest[written:]
+            return await self._player.play(copy)
         finally:
-            self._write_header()
+            copy.end()
+            clip.drop()
+            await recording
 
-    def _write_header(self) -> None:
-        self._file.seek(0)
-        self._file.write(
-            wav_header(
-                sample_rate_hz=self._format.sample_rate_hz,
-                channels=self._format.channels,
-                data_bytes=self._size - self._size % self._format.step_bytes,
-            )
-        )
-        self._file.seek(HEADER_BYTES + self._size)
+    async def clear(self) -> None:
+        """Clear the other player."""
+        await self._player.clear()
 
-    def _failure(self, error: OSError) -> Failure:
-        return Failure(Exit.UNWRITABLE, f"{self._path!r} cannot be written: {error.strerror or error}")
+    async def _record(self, clip: Clip, copy: Clip) -> None:
+        try:
+            async for chunk in clip:
+                self._file.write(chunk.data)
+                await copy.put(chunk)
+        finally:
+            copy.end()
 
 
-def _without_emptying(path: str, flags: int) -> int:
-    return os.open(path, flags & ~os.O_TRUNC, 0o666)
+class Announcer:
+    """A player that plays by another one, and shows what."""
+
+    def __init__(self, player: Player, progress: Progress) -> None:
+        self._player: Player = player
+        self._progress: Progress = progress
+
+    @property
+    def capabilities(self) -> PlayerCapabilities:
+        """Those of the other player."""
+        return self._player.capabilities
+
+    async def play(self, clip: Clip, /) -> Playback:
+        """Show the text of *clip*, and play it."""
+        self._progress.show(f"▶ {clip.segment.index + 1}: {clip.segment.text}")
+        return await self._player.play(clip)
+
+    async def clear(self) -> None:
+        """Clear the other player."""
+        await self._player.clear()

@@ -1,88 +1,112 @@
 """The command `say`: puts the parts together, and turns what goes wrong into one line and a status."""
 
 import json
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing, nullcontext
+from contextlib import AsyncExitStack, ExitStack, aclosing
+from dataclasses import asdict
 from typing import Final
 
 import anyio
 
 from ordered_pipeline.cli._arguments import Options
-from ordered_pipeline.cli._columns import terminal_width
 from ordered_pipeline.cli._failures import Exit, Failure
-from ordered_pipeline.cli._ledger import Ledger, Report
-from ordered_pipeline.cli._outputs import WavFile
-from ordered_pipeline.cli._progress import Progress
-from ordered_pipeline.cli._report import as_data, in_encoding, summary, waterfall
-from ordered_pipeline.cli._services import open_listener, open_speaker, open_voice
-from ordered_pipeline.cli._speech import Run, replay, speak_gathered, speak_in_order
+from ordered_pipeline.cli._files import OutputFile, WavFile
+from ordered_pipeline.cli._outputs import Announcer, FilePlayer, Recorder
+from ordered_pipeline.cli._services import open_speaker, open_voice
+from ordered_pipeline.cli._speech import Run, Tape, speak_gathered, speak_in_order
+from ordered_pipeline.cli._terminal import Progress, show, tell, terminal_width
 from ordered_pipeline.cli._text import open_text
+from ordered_pipeline.voice import AudioFormat, Player, chrome_trace, html_page
 
 # How much of a long text is repeated after Ctrl-C: three lines or so.
 _EXCERPT: Final = 240
+_NAMES: Final = ("in order", "gather")
 
 
 def say(options: Options) -> Exit:
     """Do what *options* ask for. What goes wrong is told on standard error, and by the status returned."""
-    ledgers: list[Ledger] = []
+    runs: list[Run] = []
     progress = Progress(sys.stderr)
-    is_interrupted = False
+    status = Exit.DONE
     try:
-        anyio.run(_say, options, ledgers, progress)
+        with ExitStack() as files:
+            # Before anything is spoken: what cannot be written is told now.
+            html, trace = (
+                None if path is None else files.enter_context(OutputFile(path))
+                for path in (options.html, options.trace)
+            )
+            try:
+                anyio.run(_say, options, runs, progress)
+            except KeyboardInterrupt:
+                status = Exit.INTERRUPTED
+            progress.clear()
+            if status is Exit.INTERRUPTED:
+                _tell_interruption(runs)
+            if runs:
+                status = _report(options, runs, status)
+                timelines = {name: run.timeline for name, run in zip(_NAMES, runs, strict=False)}
+                if html is not None:
+                    html.write(html_page(timelines, title="ordered-pipeline say").encode())
+                if trace is not None:
+                    trace.write(chrome_trace(timelines).encode())
     except Failure as failure:
         progress.clear()
-        _tell(str(failure))
+        tell(f"ordered-pipeline: {failure}")
         return failure.status
-    except KeyboardInterrupt:
-        is_interrupted = True
-    progress.clear()
-    reports = [ledger.report() for ledger in ledgers]
-    status = Exit.DONE
-    if is_interrupted:
-        _tell_interruption(reports)
-    if reports and options.json:
-        status = _print(_json(options, reports, is_interrupted=is_interrupted))
-    elif reports and not is_interrupted:
-        status = _print(_text(options, reports))
-    return Exit.INTERRUPTED if is_interrupted else status
+    return status
 
 
-async def _say(options: Options, ledgers: list[Ledger], progress: Progress) -> None:
-    """Speak, and leave a ledger of it; with `compare` a second one."""
-    begin_s = anyio.current_time()
+async def _say(options: Options, runs: list[Run], progress: Progress) -> None:
+    """Speak, and leave a run of it; with `compare` a second one."""
     progress.show("waiting for text")
-    open_output = open_speaker if options.play or options.out is None else open_listener
-    async with (
-        aclosing(await open_text(options.text, options.file)) as deltas,
-        open_voice(concurrency=options.prefetch) as voice,
-    ):
-        async with open_output(voice.format) as output:
-            with nullcontext() if options.out is None else WavFile(options.out, voice.format) as wav:
-                ledger = Ledger(voice.format, begin_s)
-                ledgers.append(ledger)
-                await speak_in_order(
-                    deltas, Run(voice, output, wav, ledger, progress), prefetch=options.prefetch
-                )
+    async with aclosing(await open_text(options.text, options.file)) as text, AsyncExitStack() as stack:
+        voice = await stack.enter_async_context(open_voice(concurrency=options.prefetch))
+        plays = options.play or options.out is None
+        speaker = await stack.enter_async_context(open_speaker(voice.format)) if plays else None
+        wav = None
+        if options.out is not None:
+            wav = WavFile(stack.enter_context(OutputFile(options.out)), voice.format)
+        tape = Tape()
+        await speak_in_order(
+            tape.record(text),
+            tts=voice,
+            player=Announcer(_player(speaker, wav, voice.format), progress),
+            prefetch=options.prefetch,
+            runs=runs,
+        )
         if options.compare:
             progress.show("the gather way: waits for all of the text, and for all of its audio")
-            async with open_output(voice.format) as output:
-                gathered = Ledger(voice.format, anyio.current_time())
-                ledgers.append(gathered)
-                again = replay(ledger.deltas, ledger.text_end_s)
-                await speak_gathered(again, Run(voice, output, None, gathered, progress))
+            player = Announcer(_player(speaker, None, voice.format), progress)
+            await speak_gathered(tape.replay(), tts=voice, player=player, runs=runs)
 
 
-def _text(options: Options, reports: Sequence[Report]) -> str:
+def _player(speaker: Player | None, wav: WavFile | None, audio_format: AudioFormat) -> Player:
+    if speaker is None:
+        return FilePlayer(audio_format, wav)
+    return speaker if wav is None else Recorder(speaker, wav)
+
+
+def _report(options: Options, runs: Sequence[Run], status: Exit) -> Exit:
+    """Print the report, and return the status that the command has then."""
+    if options.json:
+        printed = show(_json(options, runs, is_interrupted=status is Exit.INTERRUPTED))
+    elif status is Exit.INTERRUPTED:
+        return status
+    else:
+        printed = show(_text(options, runs))
+    return status or printed
+
+
+def _text(options: Options, runs: Sequence[Run]) -> str:
     width = terminal_width(sys.stdout)
-    end_s = max(report.end_s for report in reports) or 1.0
-    titles = ("in order", "gather") if options.compare else ("",)
+    end_s = max(run.timeline.span_s[1] for run in runs)
+    titles = _NAMES if options.compare else ("",)
     parts = [
-        f"{waterfall(report, title=title, width=width, end_s=end_s)}\n{summary(report)}"
-        for title, report in zip(titles, reports, strict=True)
+        run.timeline.waterfall(width=width, title=title, end_s=end_s)
+        for title, run in zip(titles, runs, strict=True)
     ]
-    first = [report.first_audio_s for report in reports if report.first_audio_s is not None]
+    first = [run.timeline.first_audio_s for run in runs if run.timeline.first_audio_s is not None]
     if len(first) > 1:
         parts.append(f"gather began to sound {first[1] - first[0]:.3f} s later")
     if options.out is not None and not options.play:
@@ -92,50 +116,30 @@ def _text(options: Options, reports: Sequence[Report]) -> str:
     return "\n\n".join(parts)
 
 
-def _json(options: Options, reports: Sequence[Report], *, is_interrupted: bool) -> str:
-    data = {
+def _json(options: Options, runs: Sequence[Run], *, is_interrupted: bool) -> str:
+    data: dict[str, object] = {
         "interrupted": is_interrupted,
         "prefetch": options.prefetch,
         "out": options.out,
         "played": options.play or options.out is None,
-        **as_data(reports[0]),
+        **_as_data(runs[0]),
     }
     if options.compare:
-        data["gather"] = as_data(reports[1]) if len(reports) > 1 else None
+        data["gather"] = _as_data(runs[1]) if len(runs) > 1 else None
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def _tell(message: str) -> None:
-    _to_stderr(f"ordered-pipeline: {message}")
+def _as_data(run: Run) -> dict[str, object]:
+    return {"heard": asdict(run.heard), "timeline": run.timeline.as_dict()}
 
 
-def _tell_interruption(reports: Sequence[Report]) -> None:
-    if not reports or reports[-1].first_audio_s is None:
-        _tell("interrupted before anything was spoken")
+def _tell_interruption(runs: Sequence[Run]) -> None:
+    heard_s = sum(times.played_s or 0.0 for times in runs[-1].timeline.segments) if runs else 0.0
+    if not heard_s:
+        tell("ordered-pipeline: interrupted before anything was spoken")
         return
-    spoken = " ".join(reports[-1].spoken.split())
-    unspoken = " ".join(reports[-1].unspoken.split())
-    _tell(f"interrupted after {reports[-1].speech_s:.3f} s of speech")
-    _to_stderr(f"spoken:     {spoken if len(spoken) <= _EXCERPT else '…' + spoken[-_EXCERPT:]}")
-    _to_stderr(f"not spoken: {unspoken if len(unspoken) <= _EXCERPT else unspoken[:_EXCERPT] + '…'}")
-
-
-def _to_stderr(line: str) -> None:
-    # None: the process was started with it closed.
-    if sys.stderr is not None:
-        print(in_encoding(line, sys.stderr.encoding), file=sys.stderr)  # noqa: T201  # a command prints
-
-
-def _print(report: str) -> Exit:
-    if sys.stdout is None:  # as above
-        return Exit.DONE
-    try:
-        print(in_encoding(report, sys.stdout.encoding), flush=True)  # noqa: T201  # a command prints
-    except OSError as error:
-        # What could not be written is still in the buffer, and would fail again when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return Exit.BROKEN_PIPE
-        _tell(f"the report cannot be written: {error.strerror}")
-        return Exit.UNWRITABLE
-    return Exit.DONE
+    spoken = " ".join(runs[-1].heard.text.split())
+    unspoken = " ".join(runs[-1].heard.unheard.split())
+    tell(f"ordered-pipeline: interrupted after {heard_s:.3f} s of speech")
+    tell(f"spoken:     {spoken if len(spoken) <= _EXCERPT else '…' + spoken[-_EXCERPT:]}")
+    tell(f"not spoken: {unspoken if len(unspoken) <= _EXCERPT else unspoken[:_EXCERPT] + '…'}")

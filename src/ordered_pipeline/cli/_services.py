@@ -4,14 +4,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from ordered_pipeline.cli._failures import Exit, Failure
-from ordered_pipeline.cli._outputs import Listener, Output
-from ordered_pipeline.cli._speech import Voice
-from ordered_pipeline.voice import AudioFormat
+from ordered_pipeline.voice import AudioFormat, NoAudioError, Player, TextToSpeech
 
 
 @asynccontextmanager
-async def open_voice(*, concurrency: int) -> AsyncGenerator[Voice, None]:
-    """Give the espeak voice, for up to *concurrency* sentences at a time.
+async def open_voice(*, concurrency: int) -> AsyncGenerator[TextToSpeech, None]:
+    """Give the espeak voice, for up to *concurrency* segments at a time.
 
     Raises:
         Failure: Its extra is not installed, or it failed.
@@ -23,12 +21,12 @@ async def open_voice(*, concurrency: int) -> AsyncGenerator[Voice, None]:
     try:
         async with Espeak(concurrency=concurrency) as voice:
             yield voice
-    except EspeakError as error:
+    except (EspeakError, NoAudioError) as error:
         raise Failure(Exit.NO_VOICE, str(error)) from error
 
 
 @asynccontextmanager
-async def open_speaker(audio_format: AudioFormat) -> AsyncGenerator[Output, None]:
+async def open_speaker(audio_format: AudioFormat) -> AsyncGenerator[Player, None]:
     """Give the local speaker.
 
     Raises:
@@ -43,9 +41,3 @@ async def open_speaker(audio_format: AudioFormat) -> AsyncGenerator[Output, None
             yield speaker
     except SpeakerError as error:
         raise Failure(Exit.NO_DEVICE, f"{error}; write a file with --out FILE instead") from error
-
-
-@asynccontextmanager
-async def open_listener(audio_format: AudioFormat) -> AsyncGenerator[Output, None]:
-    """Give an output that needs no device."""
-    yield Listener(audio_format)

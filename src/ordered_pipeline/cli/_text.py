@@ -8,23 +8,14 @@ import sys
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Final, NamedTuple
-
-import anyio
+from typing import Final
 
 from ordered_pipeline.cli._failures import Exit, Failure
 
 _BLOCK_BYTES: Final = 65536
 
 
-class Delta(NamedTuple):
-    """A piece of text, and when it came, on the event loop's clock."""
-
-    at_s: float
-    text: str
-
-
-async def open_text(text: str | None, file: str | None) -> AsyncGenerator[Delta, None]:
+async def open_text(text: str | None, file: str | None) -> AsyncGenerator[str, None]:
     """Wait for the beginning of *text*, else of *file*, else of standard input, and return all of it.
 
     Raises:
@@ -43,15 +34,15 @@ async def open_text(text: str | None, file: str | None) -> AsyncGenerator[Delta,
     async for delta in deltas:
         beginning += delta
         if beginning.strip():
-            return _timed(Delta(anyio.current_time(), beginning), deltas)
+            return _joined(beginning, deltas)
     raise Failure(Exit.NO_TEXT, f"there is no text: {name} is {'blank' if beginning else 'empty'}")
 
 
-async def _timed(beginning: Delta, rest: AsyncGenerator[str, None]) -> AsyncGenerator[Delta, None]:
+async def _joined(beginning: str, rest: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
     try:
         yield beginning
         async for text in rest:
-            yield Delta(anyio.current_time(), text)
+            yield text
     finally:
         await rest.aclose()
 

@@ -1,7 +1,59 @@
-"""The voice layer's vocabulary: audio, segments of text, the playout. Nothing here waits."""
+"""The voice layer: a reply that starts early, never stutters, and can be interrupted."""
 
 from ordered_pipeline.voice._audio import AudioChunk, AudioFormat, Word
-from ordered_pipeline.voice._playout import Block, Playout
-from ordered_pipeline.voice._segments import Segment, SentenceSplitter
+from ordered_pipeline.voice._clip import Clip
+from ordered_pipeline.voice._convert import AudioError
+from ordered_pipeline.voice._functions import player_from, tts_from
+from ordered_pipeline.voice._gaps import Cause, Gap, Part
+from ordered_pipeline.voice._page import html_page
+from ordered_pipeline.voice._policy import Prefetch, SpeechPolicy
+from ordered_pipeline.voice._reply import Reply, speak
+from ordered_pipeline.voice._roles import (
+    LanguageModel,
+    Playback,
+    PlaybackResult,
+    Player,
+    PlayerCapabilities,
+    SpeechToText,
+    TextToSpeech,
+)
+from ordered_pipeline.voice._segments import SentenceSplitter
+from ordered_pipeline.voice._speech import NoAudioError
+from ordered_pipeline.voice._talk import HeardText, Message, Segment, Transcript
+from ordered_pipeline.voice._timeline import SegmentTimes, Timeline, TimelineCheckError
+from ordered_pipeline.voice._trace import chrome_trace
 
-__all__ = ["AudioChunk", "AudioFormat", "Block", "Playout", "Segment", "SentenceSplitter", "Word"]
+__all__ = [
+    "AudioChunk",
+    "AudioError",
+    "AudioFormat",
+    "Cause",
+    "Clip",
+    "Gap",
+    "HeardText",
+    "LanguageModel",
+    "Message",
+    "NoAudioError",
+    "Part",
+    "Playback",
+    "PlaybackResult",
+    "Player",
+    "PlayerCapabilities",
+    "Prefetch",
+    "Reply",
+    "Segment",
+    "SegmentTimes",
+    "SentenceSplitter",
+    "SpeechPolicy",
+    "SpeechToText",
+    "TextToSpeech",
+    "Timeline",
+    "TimelineCheckError",
+    "Transcript",
+    "Word",
+    "chrome_trace",
+    "html_page",
+    "player_from",
+    "speak",
+    "tts_from",
+]

@@ -1,0 +1,200 @@
+"""The playing of a reply: clips go to the player one after another, and how each ends is watched.
+
+Rules kept here:
+
+1. The player has at most one clip more than it queues ahead.
+2. Once dropped, nothing more is handed over, and clips that are still being filled end.
+3. Whatever the player does, waiting for it has an end: when a clip should have been over for some time, it is
+   presumed to be; what an interruption waits for is bounded by the grace time.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final, final
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ordered_pipeline.voice._bell import Bell
+from ordered_pipeline.voice._clip import Clip
+from ordered_pipeline.voice._roles import Playback, PlaybackResult, Player
+from ordered_pipeline.voice._take import Take
+
+# How long after a clip should have been over the player's word for it is waited for.
+_PATIENCE_S: Final = 5.0
+# For audio whose length is not known: a third of the usual speaking rate.
+_SLOWEST_S_A_CHARACTER: Final = 0.2
+
+
+@final
+class Playing:
+    """The clips of one reply in a player."""
+
+    def __init__(self, player: Player, *, grace_s: float, fail: Callable[[Exception], None]) -> None:
+        """Begin with no clips.
+
+        Args:
+            player: Gets them.
+            grace_s: How long it may take to be silent, in seconds.
+            fail: Told what the player failed with; `drop` is up to it.
+        """
+        self._player: Player = player
+        self._queue_ahead: float = player.capabilities.queue_ahead
+        self._grace_s: float = grace_s
+        self._fail: Callable[[Exception], None] = fail
+        self._changed: Bell = Bell()
+        self._offer: Take | None = None
+        self._has_all: bool = False
+        self._is_dropped: bool = False
+        # The call of `play` that is under way.
+        self._call: anyio.CancelScope | None = None
+        # The takes whose clips were offered and are not over, oldest first.
+        self._unfinished: list[Take] = []
+        self._busy_until_s: float = 0.0
+        # From then on no clip is waited for.
+        self._given_up_s: float = math.inf
+
+    async def ready(self) -> bool:
+        """Wait until the player can be offered a clip; return whether it ever can."""
+        while not self._is_dropped and (
+            self._offer is not None or self._call is not None or len(self._unfinished) > self._queue_ahead
+        ):
+            await self._changed.wait()
+        return not self._is_dropped
+
+    def offer(self, take: Take, clip: Clip) -> None:
+        """Hand over the clip of *take*; the player was ready for it."""
+        take.is_handed_over = True
+        take.clip = clip
+        self._unfinished.append(take)
+        self._offer = take
+        self._changed.ring()
+
+    def end(self) -> None:
+        """Say that no more clips come."""
+        self._has_all = True
+        self._changed.ring()
+
+    def drop(self) -> None:
+        """Hand over nothing more, from this instant."""
+        self._is_dropped = True
+        for take in self._unfinished:
+            if take.clip is not None:
+                take.clip.drop()
+        if self._offer is not None:
+            self._unfinished.remove(self._offer)
+            self._offer = None
+        self._give_up_at(
+            max(self._busy_until_s, anyio.current_time())
+            + sum(map(_at_most_s, self._unfinished))
+            + _PATIENCE_S
+        )
+        self._changed.ring()
+
+    async def run(self, tasks: TaskGroup) -> None:
+        """Give the player what is offered, until all is, or all is dropped; *tasks* watch what it has."""
+        while not self._is_dropped:
+            take, self._offer = self._offer, None
+            if take is not None and take.clip is not None:
+                await self._play(take, take.clip, tasks)
+            elif self._has_all:
+                return
+            else:
+                await self._changed.wait()
+
+    async def _play(self, take: Take, clip: Clip, tasks: TaskGroup) -> None:
+        take.play_asked_s = anyio.current_time()
+        try:
+            with anyio.CancelScope() as self._call:
+                take.playback = await self._player.play(clip)
+                take.accepted_s = anyio.current_time()
+        except Exception as error:  # noqa: BLE001  # a player that is gone ends the reply
+            take.result = PlaybackResult("failed", 0.0)
+            self._fail(error)
+        self._call = None
+        if take.playback is not None:
+            tasks.start_soon(self._watch, take, take.playback)
+        else:
+            take.result = take.result or PlaybackResult("cleared", 0.0)
+            take.doubt_s = _possible_s(take)
+            self._unfinished.remove(take)
+        self._changed.ring()
+
+    async def _watch(self, take: Take, playback: Playback) -> None:
+        try:
+            with anyio.CancelScope(deadline=self._given_up_s) as take.patience:
+                self.bound(take)
+                take.result = await playback.finished()
+                take.acknowledged_s = anyio.current_time()
+                if take.result.played_s > 0:
+                    take.started_s = await playback.started()
+        except Exception as error:  # noqa: BLE001  # as in _play
+            take.result = PlaybackResult("failed", playback.position_s() or 0.0)
+            self._fail(error)
+        if take.result is None and self._is_dropped:
+            position_s = playback.position_s() if take.position_s is None else take.position_s
+            take.result = PlaybackResult("cleared", position_s or 0.0)
+            if position_s is None:
+                take.doubt_s = _possible_s(take)
+        elif take.result is None:
+            take.result = PlaybackResult("presumed", take.audio_s or 0.0)
+        self._unfinished.remove(take)
+        self._changed.ring()
+
+    def bound(self, take: Take) -> None:
+        """Bound the wait for the end of a clip, once the player has accepted it and all of it was made."""
+        if take.patience is None or take.last_audio_s is None:
+            return
+        if take.patience.deadline == math.inf:
+            self._busy_until_s = max(self._busy_until_s, anyio.current_time()) + _at_most_s(take)
+            take.patience.deadline = self._busy_until_s + _PATIENCE_S
+
+    async def silence(self) -> None:
+        """Clear the player of what was dropped, and wait until it has told how its clips ended.
+
+        Takes four times the grace time at most.
+        """
+        for take in self._unfinished:
+            take.position_s = take.played_s
+        was_called = self._call is not None
+        with anyio.move_on_after(self._grace_s):
+            await self._clear()
+            await self._until(lambda: self._call is None)
+        if was_called:
+            # What the call under way gave to the player may have come after the clearing.
+            if self._call is not None:
+                self._call.cancel()
+            with anyio.move_on_after(self._grace_s):
+                await self._until(lambda: self._call is None)
+                await self._clear()
+        self._give_up_at(anyio.current_time() + self._grace_s)
+        with anyio.move_on_after(2 * self._grace_s):
+            await self._until(lambda: not self._unfinished)
+
+    def _give_up_at(self, deadline_s: float) -> None:
+        """Wait for no clip longer; nor for one that is not watched yet, as the call that gives it goes on."""
+        self._given_up_s = deadline_s
+        for take in self._unfinished:
+            if take.patience is not None:
+                take.patience.deadline = min(take.patience.deadline, deadline_s)
+
+    async def _clear(self) -> None:
+        try:
+            await self._player.clear()
+        except Exception as error:  # noqa: BLE001  # as in _play
+            self._fail(error)
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            await self._changed.wait()
+
+
+def _at_most_s(take: Take) -> float:
+    """Return how long *take* sounds at most: as long as it is, or as nobody would take to say its text."""
+    return len(take.segment.text) * _SLOWEST_S_A_CHARACTER if take.audio_s is None else take.audio_s
+
+
+def _possible_s(take: Take) -> float:
+    """Return how much of *take* may have sounded by now, for all that is known."""
+    assert take.play_asked_s is not None  # noqa: S101  # the player has been asked
+    return min(anyio.current_time() - take.play_asked_s, _at_most_s(take))

@@ -1,0 +1,421 @@
+"""The reply: text becomes speech that starts early, is played without gaps, and can be interrupted.
+
+Who does what:
+
+1. The segmenter (`_segmenter`) reads the text, and is the source of a stage whose transform asks the voices
+   (`_speech`). That stage gives the order, the bounds and the clean-up.
+2. One task takes the chunks out of the stage and puts them into clips. A segment is in flight until its last
+   chunk is in its clip.
+3. One task gives clips to the player, and one task a clip waits for its end (`_playing`).
+4. A failure is kept until what was said before it has been heard, and comes out of `finished`, once.
+"""
+
+from collections.abc import AsyncIterable, Iterable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, final
+
+import anyio
+
+from ordered_pipeline import Stage, ordered_flat_map
+from ordered_pipeline.voice._audio import AudioChunk, AudioFormat
+from ordered_pipeline.voice._bell import Bell
+from ordered_pipeline.voice._clip import MOST_CHUNKS, Clip
+from ordered_pipeline.voice._convert import choose_format, converter
+from ordered_pipeline.voice._heard import heard_text
+from ordered_pipeline.voice._measures import VoiceMeasures, measures_of
+from ordered_pipeline.voice._misuse import check_kind, check_positive
+from ordered_pipeline.voice._playing import Playing
+from ordered_pipeline.voice._policy import Prefetch, SpeechPolicy
+from ordered_pipeline.voice._roles import Player, TextToSpeech
+from ordered_pipeline.voice._room import Room
+from ordered_pipeline.voice._segmenter import Segmenter
+from ordered_pipeline.voice._segments import SentenceSplitter
+from ordered_pipeline.voice._speech import Speech, Studio
+from ordered_pipeline.voice._take import Piece, Take
+from ordered_pipeline.voice._talk import HeardText
+from ordered_pipeline.voice._timeline import Timeline
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+
+def speak(
+    source: str | Iterable[str] | AsyncIterable[str] | None = None,
+    *,
+    tts: TextToSpeech,
+    player: Player,
+    prefetch: Prefetch = Prefetch(),  # noqa: B008  # frozen
+    policy: SpeechPolicy = SpeechPolicy(),  # noqa: B008  # as above
+    splitter: SentenceSplitter | None = None,
+    after_stop_s: float = 0.03,
+    flush_s: float = 2.0,
+    turn: int = 0,
+    caller_end_s: float | None = None,
+    stt_final_s: float | None = None,
+    grace_s: float = 1.0,
+) -> "Reply":
+    """Speak one reply: text in, gapless speech out.
+
+    Segments of the text are synthesised ahead, in order, while earlier ones play; the first is played as soon
+    as its first audio is there.
+
+    Args:
+        source: The text, or its deltas; the reply owns the iterator and closes it. None for text that comes
+            by `Reply.say`.
+        tts: The voice. Calls run side by side, as many as *prefetch* has segments.
+        player: Where the speech goes. One reply at a time may use it.
+        prefetch: How much may be in flight.
+        policy: What is tried when a voice fails.
+        splitter: Cuts the text, and is used up by this reply; None for one with its defaults.
+        after_stop_s: How long a sentence that very likely has ended waits for the character after its stop,
+            in seconds above 0. Tokens that come faster than this never split a sentence wrongly.
+        flush_s: How long text waits for the end of its sentence, in seconds above 0. Then what is there goes
+            out, up to its last whole word.
+        turn: Which turn of a conversation this is.
+        caller_end_s: When the caller's speech ended, on the event loop's clock: the zero of the timeline.
+        stt_final_s: When speech-to-text had the caller's last word, on the same clock.
+        grace_s: Clean-up time of whatever is cancelled, in seconds above 0, and how long an interruption
+            waits for the player.
+
+    Returns:
+        The reply, to be entered.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: An argument has the wrong value, or the player takes nothing that the voice's audio can be
+            converted to.
+        ModuleNotFoundError: The audio must be converted, and the package for it is not installed.
+    """
+    check_positive("after_stop_s", after_stop_s, "the default is 0.03")
+    check_positive("flush_s", flush_s, "use math.inf to wait for the end of each sentence")
+    check_positive("grace_s", grace_s, "cancelled work needs some time to clean up; the default is 1.0")
+    if source is not None:
+        check_kind("source", source, (AsyncIterable, Iterable), "text or an iterable of text")
+    check_kind("prefetch", prefetch, Prefetch, "a Prefetch", "use Prefetch(segments=2)")
+    check_kind("policy", policy, SpeechPolicy, "a SpeechPolicy")
+    for voice in (tts, *policy.fallback):
+        if not hasattr(voice, "synthesize"):
+            raise TypeError(f"tts must be a voice, got {voice!r}; make one of a function with tts_from")
+    if not hasattr(player, "play"):
+        raise TypeError(f"player must be a player, got {player!r}; make one of a function with player_from")
+    return Reply(
+        source,
+        tts=tts,
+        player=player,
+        prefetch=prefetch,
+        policy=policy,
+        splitter=splitter or SentenceSplitter(),
+        after_stop_s=after_stop_s,
+        flush_s=flush_s,
+        turn=turn,
+        caller_end_s=caller_end_s,
+        stt_final_s=stt_final_s,
+        grace_s=grace_s,
+    )
+
+
+@final
+class Reply:
+    """A reply that is being spoken; made by `speak`, entered once.
+
+    Leaving the block before `finished` has returned interrupts the reply. However it is left, no task, no
+    request and no open iterator of it remains.
+    """
+
+    def __init__(
+        self,
+        source: str | Iterable[str] | AsyncIterable[str] | None,
+        *,
+        tts: TextToSpeech,
+        player: Player,
+        prefetch: Prefetch,
+        policy: SpeechPolicy,
+        splitter: SentenceSplitter,
+        after_stop_s: float,
+        flush_s: float,
+        turn: int,
+        caller_end_s: float | None,
+        stt_final_s: float | None,
+        grace_s: float,
+    ) -> None:
+        """Use `speak` instead."""
+        self._source: str | Iterable[str] | AsyncIterable[str] | None = source
+        self._player: Player = player
+        self._prefetch: Prefetch = prefetch
+        self._policy: SpeechPolicy = policy
+        self._voices: tuple[TextToSpeech, ...] = (tts, *policy.fallback)
+        self._measures: VoiceMeasures = measures_of(tts)
+        self._room: Room = Room(prefetch, self._measures)
+        self._splitter: SentenceSplitter = splitter
+        self._after_stop_s: float = after_stop_s
+        self._flush_s: float = flush_s
+        self._turn: int = turn
+        self._caller_end_s: float | None = caller_end_s
+        self._stt_final_s: float | None = stt_final_s
+        self._grace_s: float = grace_s
+        self._format: AudioFormat = choose_format(tts.format, player.capabilities.formats)
+        self._is_streaming: bool = player.capabilities.streaming
+        for voice in self._voices:
+            converter(voice.format, self._format)
+        self._changed: Bell = Bell()
+        self._takes: list[Take] = []
+        # What the second task is making.
+        self._clip: Clip | None = None
+        self._whole: list[Piece] = []
+        self._playing: Playing = Playing(player, grace_s=grace_s, fail=self._fail)
+        # From then on nothing more is handed over.
+        self._is_stopped: bool = False
+        self._interrupted_s: float | None = None
+        self._heard: HeardText | None = None
+        self._failure: Exception | None = None
+        self._is_over: bool = False
+        self._is_entered: bool = False
+
+    async def __aenter__(self) -> Self:
+        """Start to read and to speak.
+
+        Raises:
+            RuntimeError: The reply was entered before.
+        """
+        if self._is_entered:
+            raise RuntimeError("the reply was entered twice, but its text can be read once; make another one")
+        self._is_entered = True
+        self._asked_s: float = anyio.current_time()
+        self._send, self._receive = anyio.create_memory_object_stream[str](0)
+        source = self._receive if self._source is None else self._source
+        self._segmenter: Segmenter = Segmenter(
+            [source] if isinstance(source, str) else source,
+            splitter=self._splitter,
+            has_room=self._room.has_room,
+            admit=self._admit,
+            after_stop_s=self._after_stop_s,
+            flush_s=self._flush_s,
+            grace_s=self._grace_s,
+            turn=self._turn,
+            takes_sentences=self._source is None,
+        )
+        self._tasks: TaskGroup = await anyio.create_task_group().__aenter__()
+        self._pieces: Stage[Take, Piece] = ordered_flat_map(
+            lambda take: Speech(self._studio, take),
+            self._segmenter,
+            prefetch=self._prefetch.segments_at_most or self._prefetch.segments,
+            buffer=MOST_CHUNKS,
+            # The requests and the source take up to grace_s each, one after the other.
+            grace_s=3 * self._grace_s,
+        )
+        self._tasks.start_soon(self._run)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Interrupt what is not finished, and wait for all clean-up.
+
+        Raises:
+            Exception: What the reply failed with, if `finished` has not told it and the block did not fail.
+        """
+        try:
+            if not self._is_settled:
+                await self.interrupt()
+        finally:
+            self._send.close()
+            # Not told of the block's own error, which the group would wrap.
+            await self._tasks.__aexit__(None, None, None)
+            self._receive.close()
+        if error is None:
+            self._raise_failure()
+
+    async def say(self, text: str) -> None:
+        """Add *text* to a reply that was made without a source; waits while the window is full.
+
+        A text of several words that ends like a sentence is spoken without waiting for more.
+
+        Raises:
+            TypeError: *text* is no text.
+            RuntimeError: The reply was not entered, or reads its text from a source.
+            anyio.ClosedResourceError: The reply was interrupted, or was told that it is done.
+            Exception: What the reply has failed with, if `finished` has not told it.
+        """
+        check_kind("text", text, str, "a string")
+        if self._source is not None:
+            raise RuntimeError(
+                "text was said to a reply that reads a source; make it without one to say its text"
+            )
+        self._check_entered("text was said to")
+        try:
+            await self._send.send(text)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self._raise_failure()
+            raise anyio.ClosedResourceError("text was said to a reply that takes no more of it") from None
+
+    def done(self) -> None:
+        """Say that no more text comes by `say`.
+
+        Raises:
+            RuntimeError: The reply was not entered.
+        """
+        self._check_entered("'done' was called on")
+        self._send.close()
+
+    async def finished(self) -> None:
+        """Wait until all text has come and all that could be spoken was heard, or the reply was interrupted.
+
+        Raises:
+            RuntimeError: The reply was not entered.
+            Exception: Once: what the source or the player failed with; or the voice, if the policy says stop,
+                or if nothing at all could be spoken. What was said before has been heard by then.
+        """
+        self._check_entered("the end was awaited of")
+        while not self._is_settled:
+            await self._changed.wait()
+        self._raise_failure()
+
+    async def interrupt(self) -> HeardText:
+        """Be silent now, and tell what was heard; any number of times, from any task.
+
+        From this instant nothing more is given to the player, which is cleared; the text's source and all
+        requests are cancelled, and their clean-up goes on while this returns. Leaving the block waits for it.
+        A player that does not answer is waited for four times ``grace_s`` at most.
+
+        Returns:
+            What was heard by the first interruption, or all, if the reply was finished before.
+
+        Raises:
+            RuntimeError: The reply was not entered.
+        """
+        self._check_entered("there was an interruption of")
+        if not self._is_over and self._interrupted_s is None:
+            self._interrupted_s = anyio.current_time()
+            with anyio.CancelScope(shield=True):
+                self._stop()
+                await self._playing.silence()
+            self._heard = self._heard_text()
+            self._changed.ring()
+        while not self._is_settled and self._heard is None:
+            await self._changed.wait()
+        return self._heard or self._heard_text()
+
+    @property
+    def timeline(self) -> Timeline:
+        """What has happened so far.
+
+        Raises:
+            RuntimeError: The reply was not entered.
+        """
+        self._check_entered("the timeline was asked of")
+        origin_s = self._asked_s if self._caller_end_s is None else self._caller_end_s
+
+        def since(time_s: float | None) -> float | None:
+            return None if time_s is None else time_s - origin_s
+
+        return Timeline(
+            origin_s=origin_s,
+            turn=self._turn,
+            caller_end_s=since(self._caller_end_s),
+            stt_final_s=since(self._stt_final_s),
+            asked_s=self._asked_s - origin_s,
+            first_delta_s=since(self._segmenter.first_delta_s),
+            text_end_s=since(self._segmenter.text_end_s),
+            interrupted_s=since(self._interrupted_s),
+            segments=tuple(take.times(origin_s) for take in self._takes),
+        )
+
+    @property
+    def _is_settled(self) -> bool:
+        """Whether nothing is going on any more, an interruption included."""
+        return self._is_over and (self._interrupted_s is None or self._heard is not None)
+
+    def _check_entered(self, what: str) -> None:
+        if not self._is_entered:
+            raise RuntimeError(f"{what} a reply that was not entered; use 'async with' first")
+
+    def _raise_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    def _heard_text(self) -> HeardText:
+        return heard_text(
+            self._takes,
+            self._segmenter.text,
+            s_a_character=self._measures.s_a_character,
+            position_error_s=self._player.capabilities.position_error_s,
+        )
+
+    # ------------------------------------------------------------------ what runs
+
+    async def _run(self) -> None:
+        # An outer cancellation strikes the block, and leaving it ends these tasks in their order.
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as tasks:
+                self._studio: Studio = Studio(self._voices, self._policy, self._format, tasks, self._grace_s)
+                tasks.start_soon(self._make_clips)
+                tasks.start_soon(self._playing.run, tasks)
+        if not (self._failure or self._is_stopped or any(take.playback for take in self._takes)):
+            self._failure = next((take.error for take in self._takes if take.error), None)
+        self._is_over = True
+        self._changed.ring()
+
+    def _admit(self, take: Take) -> None:
+        self._takes.append(take)
+        self._room.admit(take)
+
+    async def _make_clips(self) -> None:
+        try:
+            async with self._pieces as pieces:
+                async for piece in pieces:
+                    await self._take(piece)
+        except Exception as error:  # noqa: BLE001  # `finished` raises it when what was said has been heard
+            self._failure = self._failure or error
+        self._end_clip()
+        self._playing.end()
+        # Nobody takes text any more.
+        self._receive.close()
+
+    async def _take(self, piece: Piece) -> None:
+        """Put one piece where it belongs; one of a request that was given up is dropped."""
+        take = piece.take
+        if piece.chunk is None:
+            if self._whole:
+                chunks = [
+                    whole.chunk for whole in self._whole if whole.attempt == piece.attempt and whole.chunk
+                ]
+                self._whole.clear()
+                if chunks:
+                    await self._hand_over(piece, chunks)
+            self._end_clip()
+            self._playing.bound(take)
+            self._room.leave(take)
+            self._segmenter.make_room()
+        elif piece.attempt != take.attempt:
+            pass
+        elif not self._is_streaming:
+            self._whole.append(piece)
+        elif self._clip is None:
+            await self._hand_over(piece, [piece.chunk])
+        else:
+            await self._clip.put(piece.chunk)
+
+    async def _hand_over(self, piece: Piece, chunks: Sequence[AudioChunk]) -> None:
+        """Give a clip that has *chunks* so far to the player, once it is ready for it."""
+        is_ready = await self._playing.ready()
+        # While this waited, the request may have failed and been given up for another one.
+        if is_ready and piece.attempt == piece.take.attempt:
+            self._clip = Clip(piece.take.segment, self._format, chunks)
+            self._playing.offer(piece.take, self._clip)
+
+    def _end_clip(self) -> None:
+        clip, self._clip = self._clip, None
+        if clip is not None:
+            clip.end()
+
+    def _fail(self, error: Exception) -> None:
+        """Note that the player is gone."""
+        self._failure = self._failure or error
+        self._stop()
+
+    def _stop(self) -> None:
+        """Hand over nothing more, from this instant."""
+        self._is_stopped = True
+        self._pieces.interrupt()
+        self._playing.drop()

@@ -1,0 +1,135 @@
+"""Clips in a player, without the reply around them; what a reply makes of players is in test_reply_*.py."""
+
+import math
+
+import anyio
+import pytest
+
+from ordered_pipeline.testing import ClipFault, RecordingPlayer
+from ordered_pipeline.voice import AudioChunk, Clip, PlayerCapabilities, Segment
+from ordered_pipeline.voice._playing import Playing
+from ordered_pipeline.voice._take import Take
+from tests.conftest import Run
+from tests.voice.players import HardPlayer
+from tests.voice.turns import FORMAT, Bounded, audio
+
+
+@pytest.fixture
+def run(run: Run) -> Bounded:
+    return Bounded(run)
+
+
+def whole(index: int, audio_s: float = 1.0) -> tuple[Take, Clip]:
+    """Return a take, and its clip, which is all there."""
+    segment = Segment(index, "It is late.")
+    take = Take(segment, last_delta_s=0.0, text_ready_s=0.0, is_made=True, audio_s=audio_s, last_audio_s=0.0)
+    clip = Clip(segment, FORMAT, [AudioChunk(audio(index, segment.text, audio_s))])
+    clip.end()
+    return take, clip
+
+
+async def offer_all(playing: Playing, *clips: tuple[Take, Clip]) -> list[float]:
+    """Offer one clip after another, and return when each was wanted."""
+    wanted: list[float] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(playing.run, tasks)
+        for take, clip in clips:
+            if await playing.ready():
+                wanted.append(anyio.current_time())
+                playing.offer(take, clip)
+        playing.end()
+    return wanted
+
+
+def fail(error: Exception) -> None:
+    raise AssertionError(error)
+
+
+@pytest.mark.parametrize(
+    ("queue_ahead", "wanted"), [(0, [0.0, 1.0, 2.0]), (1, [0.0, 0.0, 1.0]), (math.inf, [0.0, 0.0, 0.0])]
+)
+def test_a_player_has_one_clip_more_than_it_queues(run: Run, queue_ahead: float, wanted: list[float]) -> None:
+    player = RecordingPlayer(PlayerCapabilities(queue_ahead=queue_ahead))
+    clips = [whole(index) for index in range(3)]
+
+    async def main() -> None:
+        assert await offer_all(Playing(player, grace_s=1.0, fail=fail), *clips) == wanted
+        assert anyio.current_time() == 3.0
+        assert [take.started_s for take, _ in clips] == [0.0, 1.0, 2.0]
+        assert player.heard_bytes() == b"".join(audio(index, "It is late.", 1.0) for index in range(3))
+
+    run(main)
+
+
+def test_a_player_that_refuses_is_told_and_its_clip_has_failed(run: Run) -> None:
+    gone = ConnectionError("the line is gone")
+    player = RecordingPlayer(faults={0: ClipFault(refused=gone)})
+    told: list[Exception] = []
+    take, clip = whole(0)
+
+    def stop(error: Exception) -> None:
+        told.append(error)
+        playing.drop()
+
+    playing = Playing(player, grace_s=1.0, fail=stop)
+
+    async def main() -> None:
+        await offer_all(playing, (take, clip))
+        assert told == [gone]
+        assert take.result is not None
+        assert (take.result.outcome, take.result.played_s) == ("failed", 0.0)
+
+    run(main)
+
+
+def test_once_dropped_nothing_is_wanted(run: Run) -> None:
+    player = RecordingPlayer(PlayerCapabilities(queue_ahead=0))
+    playing = Playing(player, grace_s=1.0, fail=fail)
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(offer_all, playing, whole(0), whole(1))
+            await anyio.sleep(0.5)
+            playing.drop()
+            await playing.silence()
+            assert not await playing.ready()
+        assert anyio.current_time() == 0.5
+        assert player.heard_bytes() == audio(0, "It is late.", 1.0)[: 1024 * 2 // 2]
+
+    run(main)
+
+
+def test_a_clip_that_was_offered_and_not_played_is_dropped_too(run: Run) -> None:
+    player = RecordingPlayer()
+    playing = Playing(player, grace_s=1.0, fail=fail)
+
+    async def main() -> None:
+        playing.offer(*whole(0))
+        playing.drop()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(playing.run, tasks)
+        await playing.silence()
+        assert player.playbacks == []
+
+    run(main)
+
+
+def test_a_clip_that_is_accepted_while_the_player_is_cleared_is_not_awaited_for_ever(run: Run) -> None:
+    """Whoever waits for its end may begin only after all waits were bounded: seen on trio."""
+    player = HardPlayer(finished_s=math.inf)
+    playing = Playing(player, grace_s=0.5, fail=fail)
+    segment = Segment(0, "It is late.")
+    take = Take(segment, last_delta_s=0.0, text_ready_s=0.0)
+    clip = Clip(segment, FORMAT, [AudioChunk(audio(0, segment.text, 1.0))])
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(offer_all, playing, (take, clip))
+            await anyio.sleep(0.25)
+            playing.drop()
+            await playing.silence()
+        assert anyio.current_time() == 0.75
+        assert take.result is not None
+        assert take.result.outcome == "cleared"
+
+    run(main)
