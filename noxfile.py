@@ -107,6 +107,13 @@ def coverage(session: nox.Session) -> None:
         session.run("coverage", "report")
 
 
+@nox.session(default=False)
+def frameworks(session: nox.Session) -> None:
+    """Speak the same reply by other voice frameworks, each in an environment of its own: 20 minutes, 1 GB."""
+    environments = session.create_tmp()
+    session.run("python", "benchmarks/frameworks.py", "--environments", environments, *session.posargs)
+
+
 @nox.session(python="3.13", default=False)
 def mutation(session: nox.Session) -> None:
     """Mutate the core: each mutant dies, or the committed list explains it. `-- NAME*` checks some only."""

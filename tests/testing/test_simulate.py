@@ -70,7 +70,7 @@ def test_text_is_cut_as_in_a_reply_unless_it_is_segmented() -> None:
     ]
     assert timeline.caller_end_s is None
     # The stop came with the fifth word and was waited on for 30 ms.
-    assert timeline.first_audio_s == 0.53
+    assert timeline.first_audio_s == 0.525
 
 
 @pytest.mark.parametrize("streaming", [True, False])

@@ -133,3 +133,35 @@ def test_a_clip_that_is_accepted_while_the_player_is_cleared_is_not_awaited_for_
         assert take.result.outcome == "cleared"
 
     run(main)
+
+
+def test_a_clip_of_unknown_length_is_not_awaited_for_ever(run: Run) -> None:
+    """As in a container's format: it is over when nobody would still be saying its text."""
+    playing = Playing(HardPlayer(finished_s=math.inf), grace_s=0.5, fail=fail)
+    take, clip = whole(0)
+    take.audio_s = None
+
+    async def main() -> None:
+        await offer_all(playing, (take, clip))
+        assert take.result is not None
+        assert take.result.outcome == "presumed"
+
+    run(main)
+
+
+def test_a_clip_that_was_cut_while_it_was_made_is_not_awaited_for_ever(run: Run) -> None:
+    """The one behind it was refused; nobody clears the player, for what it has is to be heard."""
+    segment = Segment(0, "It is late.")
+    take = Take(segment, last_delta_s=0.0, text_ready_s=0.0, audio_s=1.0)
+    clip = Clip(segment, FORMAT, [AudioChunk(audio(0, segment.text, 1.0))])
+    playing = Playing(HardPlayer(finished_s=math.inf), grace_s=0.5, fail=fail)
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(offer_all, playing, (take, clip))
+            await anyio.sleep(0.25)
+            playing.drop()
+        assert take.result is not None
+        assert take.result.outcome == "cleared"
+
+    run(main)

@@ -25,17 +25,16 @@ def test_whole_samples_are_given_out_and_measured() -> None:
     assert recording.has_sound
 
 
-def test_silences_are_found_across_chunks_and_told_at_the_end() -> None:
+def test_silences_are_found_across_chunks_and_told_as_they_grow() -> None:
     take = new_take()
     recording = Recording(take, FORMAT)
     recording.begin(FORMAT)
+
     recording.add(LOUD * 256 + bytes(2 * 128))
+    before = take.silences
     recording.add(bytes(2 * 128) + LOUD * 256)
 
-    assert not take.silences
-    recording.finish()
-    recording.end()
-
+    assert before == ((0.25, 0.125),)
     assert take.silences == ((0.25, 0.25),)
 
 
@@ -70,7 +69,6 @@ def test_the_length_of_a_file_is_not_told_by_its_size() -> None:
 
     assert recording.add(b"an odd number") == b"an odd number"
     assert recording.finish() == b""
-    recording.end()
     assert recording.has_sound
     assert (take.audio_s, take.silences) == (None, ())
 

@@ -182,8 +182,8 @@ async def gives_none(segment: Segment) -> AsyncIterator[None]:
     [
         (raises_at_the_call, VoiceFailure, "at the call"),
         (is_a_coroutine, TypeError, "coroutine"),
-        (gives_bytes, TypeError, "a voice must give AudioChunk, got b'audio'"),
-        (gives_none, TypeError, "a voice must give AudioChunk, got None"),
+        (gives_bytes, TypeError, "what a voice gives must be an AudioChunk, got b'audio'"),
+        (gives_none, TypeError, "what a voice gives must be an AudioChunk, got None"),
         (lambda _: None, TypeError, "None"),
     ],
 )
@@ -450,7 +450,7 @@ def test_what_is_said_must_be_text(run: Run) -> None:
 
 
 def test_a_full_window_makes_whoever_talks_wait(run: Run) -> None:
-    """One text is read ahead: the first is at the voice then, and the second waits for room."""
+    """Whoever talks goes on when the text is at the voice; nothing is read ahead of that."""
     said: list[float] = []
     player = RecordingPlayer(PlayerCapabilities(queue_ahead=0))
 
@@ -461,7 +461,7 @@ def test_a_full_window_makes_whoever_talks_wait(run: Run) -> None:
                 said.append(anyio.current_time())
             reply.done()
             await reply.finished()
-        assert said == [0.0, 0.0, 0.25, 1.25, 2.25]
+        assert said == [0.0, 0.25, 1.25, 2.25, 3.25]
 
     run(main)
 
@@ -511,8 +511,8 @@ def test_a_reply_is_entered_before_it_is_used(
         (0, ValueError, "must be above 0, got 0"),
         (-1.0, ValueError, "must be above 0, got -1.0"),
         (math.nan, ValueError, "must be above 0, got nan"),
-        ("1", TypeError, "must be a number of seconds, got '1'"),
-        (True, TypeError, "must be a number of seconds, got True"),
+        ("1", TypeError, "must be a number, got '1'"),
+        (True, TypeError, "must be a number, got True"),
     ],
 )
 def test_a_time_that_is_none_is_told_at_the_call(
@@ -522,7 +522,7 @@ def test_a_time_that_is_none_is_told_at_the_call(
 
     with pytest.raises(error) as raised:
         speak(ONE, tts=voice_of(FINE), player=RecordingPlayer(), **options)
-    assert str(raised.value) == f"{name} {message}"
+    assert str(raised.value).startswith(f"{name} {message}")
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ class Played:
     error: Exception | None
     begun_s: float
     heard_s: float
-    """When it was told what had been heard."""
+    """When it was told what had been heard, before the block was left."""
     left_s: float
 
 
@@ -177,18 +177,20 @@ async def play(turn: Turn, player: RecordingPlayer | None = None) -> Played:
     player = player or turn.line.player()
     error: Exception | None = None
     begun_s = anyio.current_time()
+    heard_s = math.inf
+    reply = speak(
+        model.reply([]),
+        tts=voice,
+        player=player,
+        prefetch=turn.prefetch,
+        policy=policy,
+        after_stop_s=AFTER_STOP_S,
+        flush_s=turn.flush_s,
+        turn=turn.number,
+        grace_s=turn.grace_s,
+    )
     try:
-        async with speak(
-            model.reply([]),
-            tts=voice,
-            player=player,
-            prefetch=turn.prefetch,
-            policy=policy,
-            after_stop_s=AFTER_STOP_S,
-            flush_s=turn.flush_s,
-            turn=turn.number,
-            grace_s=turn.grace_s,
-        ) as reply:
+        async with reply:
             try:
                 limit_s = math.inf if turn.interrupt_s is None else turn.interrupt_s
                 with anyio.move_on_after(limit_s):
@@ -196,10 +198,12 @@ async def play(turn: Turn, player: RecordingPlayer | None = None) -> Played:
             except EXPECTED as failure:
                 error = failure
                 await anyio.sleep(max(0.0, begun_s + (turn.interrupt_s or 0.0) - anyio.current_time()))
-            heard = await reply.interrupt()
+            await reply.interrupt()
             heard_s = anyio.current_time()
     except EXPECTED as failure:
+        assert error is None, "an error came out twice"
         error = failure
+    heard = await reply.interrupt()
     left_s = anyio.current_time()
     return Played(
         turn, model, voice, fallback, player, reply.timeline, heard, error, begun_s, heard_s, left_s
@@ -322,12 +326,11 @@ FATES: tuple[dict[str, Any], ...] = (
 )
 
 
-def speeches(*, failures: bool = True) -> st.SearchStrategy[SpeechScript]:
+@st.composite
+def speeches(draw: st.DrawFn, *, failures: bool = True) -> SpeechScript:
     """Draw what becomes of one request: it speaks, fails, breaks, hangs, stalls or is empty."""
-    scripts = st.sampled_from(SPEECHES)
-    if not failures:
-        return scripts
-    return st.builds(lambda script, fate: replace(script, **fate), scripts, st.sampled_from(FATES))
+    script = draw(st.sampled_from(SPEECHES))
+    return replace(script, **draw(st.sampled_from(FATES))) if failures else script
 
 
 def instants() -> st.SearchStrategy[float]:
@@ -336,16 +339,25 @@ def instants() -> st.SearchStrategy[float]:
 
 
 @st.composite
-def turns(draw: st.DrawFn, *, failures: bool = True, hangs: bool = False, interrupted: bool = False) -> Turn:
+def turns(
+    draw: st.DrawFn,
+    *,
+    failures: bool = True,
+    hangs: bool = False,
+    interrupted: bool = False,
+    sentences: Sequence[str] = SENTENCES,
+    flush_s: float = 2.0,
+) -> Turn:
     """Draw a turn."""
     scripts = st.lists(speeches(failures=failures), min_size=1, max_size=2).map(tuple)
     return Turn(
-        writing=draw(writings(failures=failures, hangs=hangs)),
+        writing=draw(writings(failures=failures, hangs=hangs, sentences=sentences)),
         speaking=tuple(draw(st.lists(scripts, min_size=1, max_size=4))),
         prefetch=draw(st.sampled_from(PREFETCHES)),
         policy=draw(st.sampled_from(POLICIES)),
         line=draw(st.sampled_from(LINES)),
         interrupt_s=draw(instants()) if interrupted else None,
+        flush_s=flush_s,
     )
 
 
@@ -365,19 +377,21 @@ def wild_turns(draw: st.DrawFn) -> Turn:
     return replace(turn, policy=draw(st.sampled_from(WILD_POLICIES)), has_fallback=draw(st.booleans()))
 
 
-def faults() -> st.SearchStrategy[tuple[ClipFault, ...]]:
-    """Draw what goes wrong with the clips of a player."""
-    fault = st.sampled_from(
-        (
-            ClipFault(),
-            ClipFault(),
-            ClipFault(),
-            ClipFault(refused=PlayerFailure("player")),
-            ClipFault(dies_after_s=0.125),
-            ClipFault(is_acknowledged=False),
-        )
-    )
-    return st.lists(fault, max_size=8).map(tuple)
+FAULTS = (
+    ClipFault(),
+    ClipFault(),
+    ClipFault(),
+    ClipFault(refused=PlayerFailure("player")),
+    ClipFault(dies_after_s=0.125),
+    ClipFault(is_acknowledged=False),
+)
+
+
+@st.composite
+def wild_lines(draw: st.DrawFn) -> Line:
+    """Draw a player with which anything may go wrong."""
+    faults = draw(st.lists(st.sampled_from(FAULTS), max_size=8))
+    return replace(draw(st.sampled_from(LINES)), faults=tuple(faults))
 
 
 # Cases that are written out

@@ -251,6 +251,7 @@ class _Player:
             queue_ahead=0,
             acknowledges="clock",
             position_error_s=_POSITION_ERROR_S,
+            plays_in_call=True,
         )
         # Held while a blocking function plays, also by a thread that was left to run to its end.
         self._sounding: threading.Lock = threading.Lock()

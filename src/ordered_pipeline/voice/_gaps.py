@@ -85,8 +85,8 @@ class Gap:
 
 
 def told(parts: Iterable[Part]) -> str:
-    """Return *parts* as a sum, for people."""
-    return " + ".join(map(str, parts))
+    """Return *parts* as a sum, for people: what would be shown as 0.000 s is left out."""
+    return " + ".join(str(part) for part in parts if round(part.length_s, 3))
 
 
 class _Sound(NamedTuple):

@@ -45,10 +45,11 @@ def heard_text(
         elif played_s is not None and played_s > 0:
             border, method, border_error_s = _border(take, played_s, s_a_character)
             end = begin + border
-            error_s = border_error_s + doubt_s
+            error_s = border_error_s + doubt_s + take.doubt_s
         elif played_s is not None:
             # It may have sounded for so long all the same.
-            error_s = max(error_s, doubt_s)
+            error_s = max(error_s, doubt_s + take.doubt_s)
+            method = "rate" if take.doubt_s else method
         if take.result is not None and take.result.outcome == "cleared":
             if not take.is_made or (played_s or 0.0) < (take.audio_s or math.inf):
                 # Nothing that was to follow it can have sounded, whatever its position says.
@@ -90,11 +91,12 @@ def _border(take: Take, played_s: float, s_a_character: float) -> tuple[int, _Me
     if take.words:
         end, end_s = end_of_words(text, take.words, played_s)
         return end, "words", played_s - end_s
-    if not (take.is_made and take.audio_s):
-        end = whole_words(text, min(int(played_s / s_a_character), len(text)))
-        said_s = end * s_a_character
-        return end, "rate", max(played_s - said_s / _RATE_FACTOR, said_s * _RATE_FACTOR - played_s)
     lead_s, tail_s = _silent_ends(take)
+    if not (take.is_made and take.audio_s):
+        spoken_s = max(played_s - lead_s, 0.0)
+        end = whole_words(text, min(int(spoken_s / s_a_character), len(text)))
+        said_s = end * s_a_character
+        return end, "rate", max(spoken_s - said_s / _RATE_FACTOR, said_s * _RATE_FACTOR - spoken_s)
     speech_s = take.audio_s - lead_s - tail_s
     if speech_s <= 0:
         lead_s, speech_s = 0.0, take.audio_s

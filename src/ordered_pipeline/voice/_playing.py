@@ -40,6 +40,7 @@ class Playing:
         """
         self._player: Player = player
         self._queue_ahead: float = player.capabilities.queue_ahead
+        self._plays_in_call: bool = player.capabilities.plays_in_call
         self._grace_s: float = grace_s
         self._fail: Callable[[Exception], None] = fail
         self._changed: Bell = Bell()
@@ -128,6 +129,8 @@ class Playing:
                 take.acknowledged_s = anyio.current_time()
                 if take.result.played_s > 0:
                     take.started_s = await playback.started()
+                    if self._plays_in_call and take.accepted_s is not None:
+                        take.accepted_s = max(take.accepted_s, take.started_s)
         except Exception as error:  # noqa: BLE001  # as in _play
             take.result = PlaybackResult("failed", playback.position_s() or 0.0)
             self._fail(error)

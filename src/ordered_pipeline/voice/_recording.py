@@ -56,14 +56,11 @@ class Recording:
             self._whole(b"", is_last=True) if self._converter is None else self._converter.finish()
         )
 
-    def end(self) -> None:
-        """Note that this is all there will be of the take."""
-        if self._silences is not None:
-            self._take.silences = self._silences.finish()
-
     def _measured(self, data: bytes) -> bytes:
         self._size += len(data)
         if self._silences is not None and data:
             self._silences.push(data)
+            # Not only at the end: who is interrupted before wants to know when the words began.
+            self._take.silences = self._silences.finish()
             self._take.audio_s = self._format.duration_s(self._size)
         return data

@@ -34,6 +34,7 @@ from ordered_pipeline.voice._speech import Speech, Studio
 from ordered_pipeline.voice._take import Piece, Take
 from ordered_pipeline.voice._talk import HeardText
 from ordered_pipeline.voice._timeline import Timeline
+from ordered_pipeline.voice._watchdog import Watchdog
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -47,7 +48,7 @@ def speak(
     prefetch: Prefetch = Prefetch(),  # noqa: B008  # frozen
     policy: SpeechPolicy = SpeechPolicy(),  # noqa: B008  # as above
     splitter: SentenceSplitter | None = None,
-    after_stop_s: float = 0.03,
+    after_stop_s: float = 0.025,
     flush_s: float = 2.0,
     turn: int = 0,
     caller_end_s: float | None = None,
@@ -86,7 +87,7 @@ def speak(
             converted to.
         ModuleNotFoundError: The audio must be converted, and the package for it is not installed.
     """
-    check_positive("after_stop_s", after_stop_s, "the default is 0.03")
+    check_positive("after_stop_s", after_stop_s, "the default is 0.025")
     check_positive("flush_s", flush_s, "use math.inf to wait for the end of each sentence")
     check_positive("grace_s", grace_s, "cancelled work needs some time to clean up; the default is 1.0")
     if source is not None:
@@ -347,10 +348,16 @@ class Reply:
     async def _run(self) -> None:
         # An outer cancellation strikes the block, and leaving it ends these tasks in their order.
         with anyio.CancelScope(shield=True):
-            async with anyio.create_task_group() as tasks:
-                self._studio: Studio = Studio(self._voices, self._policy, self._format, tasks, self._grace_s)
-                tasks.start_soon(self._make_clips)
-                tasks.start_soon(self._playing.run, tasks)
+            async with anyio.create_task_group() as watching:
+                watchdog = Watchdog()
+                watching.start_soon(watchdog.run)
+                async with anyio.create_task_group() as tasks:
+                    self._studio: Studio = Studio(
+                        self._voices, self._policy, self._format, tasks, watchdog, self._grace_s
+                    )
+                    tasks.start_soon(self._make_clips)
+                    tasks.start_soon(self._playing.run, tasks)
+                watching.cancel_scope.cancel()
         if not (self._failure or self._is_stopped or any(take.playback for take in self._takes)):
             self._failure = next((take.error for take in self._takes if take.error), None)
         self._is_over = True

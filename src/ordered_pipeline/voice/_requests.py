@@ -34,6 +34,10 @@ class Request(Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """Cancel it: `next` gives no more, and the clean-up begins."""
+        ...
+
     async def close(self) -> None:
         """Cancel what is not done, and wait for its clean-up."""
         ...
@@ -91,6 +95,9 @@ class _Single:
     async def next(self) -> AudioChunk:
         return await anext(self._chunks)
 
+    def interrupt(self) -> None:
+        self._chunks.interrupt()
+
     async def close(self) -> None:
         await self._chunks.__aexit__(None, None, None)
 
@@ -131,10 +138,13 @@ class _Detached:
                 raise self._error from None
             raise StopAsyncIteration from None
 
-    def let_go(self) -> None:
-        """Cancel it; its clean-up begins."""
-        self._receive.close()
+    def interrupt(self) -> None:
         self._chunks.interrupt()
+
+    def let_go(self) -> None:
+        """Cancel it, and take no more of it."""
+        self._receive.close()
+        self.interrupt()
 
     async def close(self) -> None:
         self.let_go()
@@ -191,6 +201,10 @@ class _Hedged:
         # Its clean-up is waited for at the end: here it would cost the caller time.
         (self._second if self._winner is self._first else self._first).let_go()
         return answers[0]
+
+    def interrupt(self) -> None:
+        self._first.interrupt()
+        self._second.interrupt()
 
     async def close(self) -> None:
         # Both are cancelled before the clean-up of either is waited for.

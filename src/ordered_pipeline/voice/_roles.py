@@ -51,6 +51,8 @@ class PlayerCapabilities:
         acknowledges: How it knows that a clip was heard: ``"marks"``: by the word of the other end;
             ``"clock"``: by its own clock; ``"nothing"``: it does not, its results are presumed.
         position_error_s: How far from the truth its positions may be, in seconds.
+        plays_in_call: Whether taking a clip and playing it is one call, as with a plain function: what passes
+            until it sounds is then put down to the call.
     """
 
     formats: tuple[AudioFormat, ...] = ()
@@ -58,6 +60,7 @@ class PlayerCapabilities:
     queue_ahead: float = math.inf
     acknowledges: Literal["marks", "clock", "nothing"] = "clock"
     position_error_s: float = 0.0
+    plays_in_call: bool = False
 
 
 @dataclass(frozen=True, slots=True)

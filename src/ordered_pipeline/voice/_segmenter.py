@@ -2,7 +2,7 @@
 
 Rules kept here:
 
-1. Text is read only while there is room for another take, and at most one delta ahead.
+1. Text is read only while a take is asked for, and at most one delta ahead.
 2. A sentence that very likely has ended waits for the character after its stop `after_stop_s` at most; other
    text waits for the end of its sentence `flush_s` at most, not counting the time without room.
 3. What came before the text's error is spoken; the error follows it.
@@ -11,11 +11,13 @@ Rules kept here:
 import math
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack
 from typing import Self, final
 
 import anyio
 
 from ordered_pipeline import Stage, ordered_flat_map
+from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._misuse import check_kind
 from ordered_pipeline.voice._segments import SentenceSplitter
 from ordered_pipeline.voice._take import Take
@@ -52,9 +54,10 @@ class Segmenter:
             turn: The turn of all segments.
             takes_sentences: Whether a delta of several words that ends like a sentence is taken for one.
         """
-        # The stage closes the source with its clean-up, and its __anext__ can be cancelled without loss.
-        self._deltas: Stage[AsyncIterable[str], str] = ordered_flat_map(
-            _itself,
+        # The stage reads in a task of its own, closes the source with its clean-up, and tells of takes only:
+        # a wake-up for each delta would cost more than all else.
+        self._batches: Stage[AsyncIterable[str], None] = ordered_flat_map(
+            self._read,
             [source if isinstance(source, AsyncIterable) else _one_by_one(source)],
             prefetch=1,
             buffer=1,
@@ -67,7 +70,9 @@ class Segmenter:
         self._flush_s: float = flush_s
         self._turn: int = turn
         self._takes_sentences: bool = takes_sentences
-        self._room: anyio.Event | None = None
+        self._changed: Bell = Bell()
+        self._asked_s: float | None = None
+        self._patience: anyio.CancelScope | None = None
         self._is_entered: bool = False
         self._ready: deque[Take] = deque()
         self._count: int = 0
@@ -92,27 +97,28 @@ class Segmenter:
 
     def make_room(self) -> None:
         """Look again whether there is room."""
-        if self._room is not None:
-            self._room.set()
-            self._room = None
+        self._changed.ring()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Take:
         while not self._has_room():
-            self._room = anyio.Event()
-            await self._room.wait()
+            await self._changed.wait()
         if not self._is_entered:
             self._is_entered = True
-            await self._deltas.__aenter__()
-        asked_s = anyio.current_time()
-        while not self._ready:
-            if self._error is not None:
-                raise self._error
-            if self.text_end_s is not None:
-                raise StopAsyncIteration
-            await self._read(asked_s)
+            await self._batches.__aenter__()
+        asked_s = self._asked_s = anyio.current_time()
+        self._changed.ring()
+        try:
+            while not self._ready:
+                if self._error is not None:
+                    raise self._error
+                if self.text_end_s is not None:
+                    raise StopAsyncIteration
+                await self._wait()
+        finally:
+            self._asked_s = None
         take = self._ready.popleft()
         take.room_s = asked_s
         self._admit(take)
@@ -121,22 +127,39 @@ class Segmenter:
     async def aclose(self) -> None:
         """Read no more: the source is cancelled and closed."""
         if self._is_entered:
-            await self._deltas.__aexit__(None, None, None)
+            await self._batches.__aexit__(None, None, None)
 
-    async def _read(self, asked_s: float) -> None:
-        """Read one delta, or wait for it until what is held must go out."""
-        splitter = self._splitter
+    async def _wait(self) -> None:
+        """Wait until there are takes, or until what is held must go out."""
         try:
-            with anyio.CancelScope(deadline=self._deadline(asked_s)) as patience:
-                self._add(await anext(self._deltas))
-            if patience.cancelled_caught:
-                self._give(splitter.release())
+            with anyio.CancelScope(deadline=self._deadline()) as self._patience:
+                await anext(self._batches)
+            if self._patience.cancelled_caught:
+                self._give(self._splitter.release())
                 self._holds = True
         except StopAsyncIteration:
             self._end()
         except Exception as error:  # noqa: BLE001  # whatever it is, it comes after the text before it
             self._error = error
             self._end()
+        finally:
+            self._patience = None
+
+    async def _read(self, source: AsyncIterable[str]) -> AsyncIterator[None]:
+        """Read the text while takes are asked for; give a sign when there are some."""
+        async with AsyncExitStack() as closing:
+            if isinstance(source, Stage):
+                await closing.enter_async_context(source)
+            deltas = aiter(source)
+            if hasattr(deltas, "aclose"):
+                closing.push_async_callback(deltas.aclose)
+            async for delta in deltas:
+                while self._asked_s is None:
+                    await self._changed.wait()
+                self._add(delta)
+                if self._ready:
+                    # The stage iterates and closes this in one task.
+                    yield  # noqa: ASYNC119
 
     def _add(self, delta: str) -> None:
         check_kind("what the source of a reply gives", delta, str, "text")
@@ -152,18 +175,23 @@ class Segmenter:
         self._give(self._splitter.push(delta))
         if self._takes_sentences and self._splitter.pending == "ended" and len(delta.split()) > 1:
             self._give(self._splitter.release())
+        if self._patience is not None and self._patience.deadline != (deadline_s := self._deadline()):
+            self._patience.deadline = deadline_s
 
     def _end(self) -> None:
         self.text_end_s = anyio.current_time()
         self._give(self._splitter.flush())
 
-    def _deadline(self, asked_s: float) -> float:
-        """Return until when what is held may wait for more."""
-        if self._holds or not self._arrivals or self._splitter.pending == "nothing":
+    def _deadline(self) -> float:
+        """Return until when what is held may wait for more; the time in which nobody asks does not count."""
+        if self._asked_s is None or self._holds or not self._arrivals:
             return math.inf
-        if self._splitter.pending == "ended":
-            return max(self._arrivals[-1][1], asked_s) + self._after_stop_s
-        return max(self._arrivals[0][1], asked_s) + self._flush_s
+        pending = self._splitter.pending
+        if pending == "nothing":
+            return math.inf
+        if pending == "ended":
+            return max(self._arrivals[-1][1], self._asked_s) + self._after_stop_s
+        return max(self._arrivals[0][1], self._asked_s) + self._flush_s
 
     def _give(self, texts: Iterable[str]) -> None:
         for piece in texts:
@@ -181,10 +209,6 @@ class Segmenter:
             self._ready.append(Take(segment, last_delta_s, anyio.current_time()))
             self._count += 1
             self._previous_text = text
-
-
-def _itself(source: AsyncIterable[str]) -> AsyncIterable[str]:
-    return source
 
 
 async def _one_by_one(texts: Iterable[str]) -> AsyncIterator[str]:

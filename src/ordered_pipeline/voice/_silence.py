@@ -54,10 +54,10 @@ class SilenceFinder:
                 self._search(self._is_quiet)
 
     def finish(self) -> tuple[tuple[float, float], ...]:
-        """Return all silences as start and length in seconds, from the clip's first sample."""
-        if self._silent_from is not None:
-            self._close(self._offset)
-        return tuple(self._found)
+        """Return all silences so far as start and length in seconds, from the clip's first sample."""
+        if self._silent_from is None:
+            return tuple(self._found)
+        return *self._found, self._silence(self._silent_from, self._offset)
 
     def _search(self, is_quiet: _IsQuiet) -> None:
         """Search what is pending, as far as it tells."""
@@ -84,8 +84,11 @@ class SilenceFinder:
 
     def _close(self, end: int) -> None:
         assert self._silent_from is not None  # noqa: S101  # for the type checker
-        self._found.append((self._silent_from / self._rate_hz, (end - self._silent_from) / self._rate_hz))
+        self._found.append(self._silence(self._silent_from, end))
         self._silent_from = None
+
+    def _silence(self, start: int, end: int) -> tuple[float, float]:
+        return start / self._rate_hz, (end - start) / self._rate_hz
 
 
 def _is_quiet_in(audio_format: AudioFormat) -> _IsQuiet | None:

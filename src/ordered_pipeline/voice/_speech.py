@@ -1,5 +1,6 @@
 """The speech of one segment: which voice is asked, how often, and what is kept of what it gives."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self, final
@@ -16,6 +17,7 @@ from ordered_pipeline.voice._recording import Recording
 from ordered_pipeline.voice._requests import Request, request_for
 from ordered_pipeline.voice._roles import TextToSpeech
 from ordered_pipeline.voice._take import Piece, Take
+from ordered_pipeline.voice._watchdog import Watch, Watchdog
 
 # A rest that is shorter is not spoken: most likely it is a stop and a quote.
 _LEAST_REST_CHARACTERS: Final = 3
@@ -34,6 +36,7 @@ class Studio:
         policy: When to ask again, and whom.
         format: What the player is to get.
         tasks: Where hedged requests run.
+        watchdog: Ends requests that take too long.
         grace_s: Clean-up time of a cancelled request.
     """
 
@@ -41,6 +44,7 @@ class Studio:
     policy: SpeechPolicy
     format: AudioFormat
     tasks: TaskGroup
+    watchdog: Watchdog
     grace_s: float
 
 
@@ -70,7 +74,8 @@ class Speech:
         self._measures: VoiceMeasures | None = None
         self._text: str = ""
         self._asked_s: float = 0.0
-        self._waited_s: float = 0.0
+        self._watch: Watch | None = None
+        self._is_late: bool = False
         self._words_from_s: float = 0.0
         self._is_over: bool = False
 
@@ -135,13 +140,16 @@ class Speech:
                 take.attempt += 1
                 take.words.clear()
                 take.first_audio_s = take.audio_s = None
+                take.silences = ()
                 self._recording = Recording(take, studio.format)
             take.voice = asking.voice
             take.is_filler = asking.is_filler
             self._text = asking.text
             self._words_from_s = take.audio_s or 0.0
             self._measures = measures_of(tts)
-            self._asked_s, self._waited_s = anyio.current_time(), 0.0
+            self._asked_s, self._is_late = anyio.current_time(), False
+            limit_s = studio.policy.segment_s
+            self._watch = None if limit_s == math.inf else studio.watchdog.watch(limit_s, self._expire)
             if take.tts_asked_s is None:
                 take.tts_asked_s = self._asked_s
             self._recording.begin(tts.format)
@@ -193,7 +201,11 @@ class Speech:
     def _told(self, error: Exception) -> Exception:
         """Return *error*, or what is to be told in its place: the stage below speaks of items."""
         limit_s = self._studio.policy.first_audio_s
-        if not isinstance(error, TimeoutError) or self._recording.has_sound or not self._waited_s >= limit_s:
+        if (
+            not isinstance(error, TimeoutError)
+            or self._recording.has_sound
+            or anyio.current_time() - self._asked_s < limit_s
+        ):
             return error
         late = TimeoutError(f"the voice gave no audio for {self._text!r} within {limit_s} s")
         late.__cause__ = error
@@ -201,18 +213,27 @@ class Speech:
 
     async def _within_time(self, request: Request) -> AudioChunk:
         """Return the next chunk; only waiting for the voice counts as its time."""
-        limit_s = self._studio.policy.segment_s
-        begin_s = anyio.current_time()
+        if self._watch is None:
+            return await request.next()
+        self._watch.begin()
         try:
-            with anyio.move_on_after(limit_s - self._waited_s):
-                return await request.next()
+            return await request.next()
+        except StopAsyncIteration:
+            if self._is_late:
+                limit_s = self._studio.policy.segment_s
+                raise TimeoutError(f"the voice had not spoken {self._text!r} after {limit_s} s") from None
+            raise
         finally:
-            self._waited_s += anyio.current_time() - begin_s
-        raise TimeoutError(f"the voice had not spoken {self._text!r} after {limit_s} s")
+            if not self._is_late:
+                self._watch.end()
+
+    def _expire(self) -> None:
+        self._is_late = True
+        if self._request is not None:
+            self._request.interrupt()
 
     def _end(self) -> Piece:
         take = self._take
-        self._recording.end()
         take.last_audio_s = anyio.current_time() if self._recording.has_sound else None
         if not take.is_made and not take.is_handed_over:
             take.attempt += 1

@@ -119,7 +119,7 @@ class SentenceSplitter:
 
     @property
     def pending(self) -> Literal["nothing", "ended", "open"]:
-        """What is held: nothing but white space, a sentence that has likely ended, or other text.
+        """Which kind of text is held: only white space, a sentence that has likely ended, or another.
 
         "ended" is a sentence that very likely is whole, and only waits for the character after its stop;
         "open" is any other text, and a sentence that is to be joined to the next. It is never "ended" right
