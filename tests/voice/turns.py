@@ -41,6 +41,8 @@ T = TypeVar("T")
 
 FORMAT = AudioFormat("s16le", 1024)
 AFTER_STOP_S = 1 / 32
+# Never the instant of a delta: on trio, either may come first then.
+FLUSH_S = 2 + 1 / 64
 SENTENCES = (
     "It is late. ",
     "Please hold the line! ",
@@ -136,7 +138,7 @@ class Turn:
 
     has_fallback: bool = False
     number: int = 0
-    flush_s: float = 2.0
+    flush_s: float = FLUSH_S
     grace_s: float = 1.0
 
     def script(self, segment: Segment, attempt: int) -> SpeechScript:
@@ -346,7 +348,7 @@ def turns(
     hangs: bool = False,
     interrupted: bool = False,
     sentences: Sequence[str] = SENTENCES,
-    flush_s: float = 2.0,
+    flush_s: float = FLUSH_S,
 ) -> Turn:
     """Draw a turn."""
     scripts = st.lists(speeches(failures=failures), min_size=1, max_size=2).map(tuple)

@@ -13,8 +13,8 @@ from ordered_pipeline.voice._policy import SpeechPolicy
 from ordered_pipeline.voice._roles import TextToSpeech
 from ordered_pipeline.voice._talk import Segment
 
-# Whoever keeps the chunks sets how far a voice may run ahead; here two make the next wait short.
-_CHUNKS_AHEAD: Final = 2
+# Chunks that come in one go are taken in one go.
+_CHUNKS_AHEAD: Final = 16
 
 
 class Request(Protocol):

@@ -17,7 +17,7 @@ from ordered_pipeline.voice._recording import Recording
 from ordered_pipeline.voice._requests import Request, request_for
 from ordered_pipeline.voice._roles import TextToSpeech
 from ordered_pipeline.voice._take import Piece, Take
-from ordered_pipeline.voice._watchdog import Watch, Watchdog
+from ordered_pipeline.voice._watchdog import Alarm, Watchdog
 
 # A rest that is shorter is not spoken: most likely it is a stop and a quote.
 _LEAST_REST_CHARACTERS: Final = 3
@@ -74,7 +74,8 @@ class Speech:
         self._measures: VoiceMeasures | None = None
         self._text: str = ""
         self._asked_s: float = 0.0
-        self._watch: Watch | None = None
+        self._alarm: Alarm | None = None
+        self._waits: bool = False
         self._is_late: bool = False
         self._words_from_s: float = 0.0
         self._is_over: bool = False
@@ -101,6 +102,7 @@ class Speech:
     async def aclose(self) -> None:
         """Cancel the request under way, and wait for its clean-up."""
         request, self._request = self._request, None
+        self._cancel_alarm()
         if request is not None:
             await request.close()
 
@@ -148,8 +150,7 @@ class Speech:
             self._words_from_s = take.audio_s or 0.0
             self._measures = measures_of(tts)
             self._asked_s, self._is_late = anyio.current_time(), False
-            limit_s = studio.policy.segment_s
-            self._watch = None if limit_s == math.inf else studio.watchdog.watch(limit_s, self._expire)
+            self._set_alarm()
             if take.tts_asked_s is None:
                 take.tts_asked_s = self._asked_s
             self._recording.begin(tts.format)
@@ -212,10 +213,8 @@ class Speech:
         return late
 
     async def _within_time(self, request: Request) -> AudioChunk:
-        """Return the next chunk; only waiting for the voice counts as its time."""
-        if self._watch is None:
-            return await request.next()
-        self._watch.begin()
+        """Return the next chunk; what was given up for its lateness has none."""
+        self._waits = True
         try:
             return await request.next()
         except StopAsyncIteration:
@@ -224,12 +223,23 @@ class Speech:
                 raise TimeoutError(f"the voice had not spoken {self._text!r} after {limit_s} s") from None
             raise
         finally:
-            if not self._is_late:
-                self._watch.end()
+            self._waits = False
+
+    def _set_alarm(self) -> None:
+        limit_s = self._studio.policy.segment_s
+        if limit_s < math.inf:
+            self._alarm = self._studio.watchdog.set(limit_s, self._expire)
+
+    def _cancel_alarm(self) -> None:
+        if self._alarm is not None:
+            self._studio.watchdog.cancel(self._alarm)
 
     def _expire(self) -> None:
-        self._is_late = True
-        if self._request is not None:
+        if not self._waits:
+            # It is not the voice that is slow, but the player: its time begins anew.
+            self._set_alarm()
+        elif self._request is not None:
+            self._is_late = True
             self._request.interrupt()
 
     def _end(self) -> Piece:
