@@ -10,9 +10,9 @@ Rules kept here:
 
 import math
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Self, final
+from typing import Protocol, Self, cast, final, runtime_checkable
 
 import anyio
 
@@ -22,6 +22,11 @@ from ordered_pipeline.voice._misuse import check_kind
 from ordered_pipeline.voice._segments import SentenceSplitter
 from ordered_pipeline.voice._take import Take
 from ordered_pipeline.voice._talk import Segment
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    def aclose(self) -> Awaitable[object]: ...
 
 
 @final
@@ -149,9 +154,9 @@ class Segmenter:
         """Read the text while takes are asked for; give a sign when there are some."""
         async with AsyncExitStack() as closing:
             if isinstance(source, Stage):
-                await closing.enter_async_context(source)
+                source = await closing.enter_async_context(cast("Stage[object, str]", source))
             deltas = aiter(source)
-            if hasattr(deltas, "aclose"):
+            if isinstance(deltas, _Closable):
                 closing.push_async_callback(deltas.aclose)
             async for delta in deltas:
                 while self._asked_s is None:

@@ -119,8 +119,9 @@ class SentenceSplitter:
 
     @property
     def pending(self) -> Literal["nothing", "ended", "open"]:
-        """Which kind of text is held: only white space, a sentence that has likely ended, or another.
+        """What kind of text is held, and so how long it is to wait for more.
 
+        "nothing" is none, or white space;
         "ended" is a sentence that very likely is whole, and only waits for the character after its stop;
         "open" is any other text, and a sentence that is to be joined to the next. It is never "ended" right
         after the stop of a known abbreviation, a number or an address.
