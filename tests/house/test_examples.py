@@ -26,3 +26,14 @@ def test_an_example_ends_with_the_line_in_the_table(script: str) -> None:
 
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[-1] == TABLE[script]
+
+
+def test_the_telephone_bot_is_heard_without_a_gap_and_can_be_interrupted() -> None:
+    command = [sys.executable, "-W", "error", "telnyx_call.py"]
+    ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=110, check=False)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert re.fullmatch(
+        r"On the line there were 2 stretches of sound without a gap: \d\.\d\d s, \d\.\d\d s\.?",
+        ran.stdout.splitlines()[-1],
+    )

@@ -1,8 +1,8 @@
-"""What the tests of the simulated Telnyx share: a client of its REST interface, files, and what webhooks tell."""
+"""What the tests of the simulated Telnyx share: a client, files, and what takes webhooks and streams."""
 
 import base64
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,6 +29,12 @@ def content(file: bytes) -> dict[str, object]:
     return {"playback_content": base64.b64encode(file).decode(), "audio_type": "wav"}
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until *holds*, of something that tells nobody when it does."""
+    while not holds():  # noqa: ASYNC110  # as it says
+        await anyio.sleep(0.001)
+
+
 class Bot:
     """Commands one call."""
 
@@ -50,14 +56,16 @@ class Bot:
 
 
 @asynccontextmanager
-async def bot_on(telnyx: TelnyxSimulator, *, is_answered: bool = True) -> AsyncGenerator[Bot]:
+async def bot_on(
+    telnyx: TelnyxSimulator, *, is_answered: bool = True, codec: str = "PCMU"
+) -> AsyncGenerator[Bot]:
     """Give a bot a call, without a network."""
     async with httpx.AsyncClient(
         transport=telnyx.transport(),
         base_url="http://telnyx.test/v2",
         headers={"authorization": f"Bearer {telnyx.api_key}"},
     ) as client:
-        yield Bot(client, telnyx.incoming_call(is_answered=is_answered))
+        yield Bot(client, telnyx.incoming_call(is_answered=is_answered, codec=codec))
 
 
 class Hooks:
@@ -103,7 +111,7 @@ class Server:
                 self.messages.append((anyio.current_time(), message))
                 if message["event"] == "start":
                     self.open.set()
-        except anyio.EndOfStream:
+        except (anyio.EndOfStream, anyio.ClosedResourceError):
             self.closed.set()
 
     def of(self, event: str) -> list[dict[str, Any]]:

@@ -139,7 +139,7 @@ class Speak:
         payload_type: Whether `payload` is text, as it is if not given, or SSML.
         language: Such as ``"en-US"``; some voices want one.
         service_level: ``"premium"`` if not given.
-        loop: As in `PlaybackStart`, and so are `stop` and `target_legs`.
+        loop: As in `PlaybackStart`, and so are *stop* and *target_legs*.
     """
 
     action: ClassVar[Literal["speak"]] = "speak"

@@ -51,7 +51,7 @@ class RateLimit:
 
     @property
     def wait_s(self) -> float | None:
-        """How long a refused request should wait: `retry_after_s`, or else `reset_s`."""
+        """How long a refused request should wait, in seconds; ``retry_after_s`` goes before ``reset_s``."""
         return self.reset_s if self.retry_after_s is None else self.retry_after_s
 
 
@@ -60,7 +60,7 @@ class ApiError:
     """One of the reasons for which a command was refused.
 
     Attributes:
-        code: Such as `CALL_IS_OVER`.
+        code: Such as ``"90018"``: the call is over.
         title: The code's name.
         detail: More about it.
         pointer: The field of the command that is wrong, such as ``"/stop"``.
@@ -113,7 +113,7 @@ class CommandRefused:
 
     @property
     def is_rate_limited(self) -> bool:
-        """Whether there were too many requests; `rate_limit` may tell how long to wait."""
+        """Whether there were too many requests; *rate_limit* may tell how long to wait."""
         return self.status == _TOO_MANY or self._has(TOO_MANY_REQUESTS)
 
     @property

@@ -124,7 +124,7 @@ class StreamError:
     """Telnyx did not like what it was sent.
 
     Attributes:
-        code: Such as `MALFORMED_FRAME`.
+        code: Such as 100003: a malformed frame.
         title: The code's name.
         detail: More about it.
     """

@@ -1,0 +1,102 @@
+"""What comes from the call and waits for whoever wants it: never without bound, never in anyone's way."""
+
+from collections import deque
+from typing import Final, Generic, Self, TypeVar, final
+
+from ordered_pipeline.voice import AudioFormat
+from ordered_pipeline.voice._bell import Bell
+from ordered_pipeline.wire._telnyx_media import Media, Reorder
+
+_Item = TypeVar("_Item")
+
+# 10 s of frames of 20 ms: longer than a bot should be busy with anything else.
+MOST_FRAMES: Final = 500
+
+
+@final
+class Inbox(Generic[_Item]):
+    """An async iterator of what was put, oldest first; when it is full, the oldest gives way."""
+
+    def __init__(self, most: int) -> None:
+        """Begin with nothing; hold *most* items at most."""
+        self._items: deque[_Item] = deque(maxlen=most)
+        self._changed: Bell = Bell()
+        self._is_over: bool = False
+        self.dropped: int = 0
+
+    def put(self, item: _Item) -> None:
+        """Add *item*."""
+        self.dropped += len(self._items) == self._items.maxlen
+        self._items.append(item)
+        self._changed.ring()
+
+    def end(self) -> None:
+        """Say that no more comes."""
+        self._is_over = True
+        self._changed.ring()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _Item:
+        while not self._items:
+            if self._is_over:
+                raise StopAsyncIteration
+            await self._changed.wait()
+        return self._items.popleft()
+
+
+@final
+class CallerAudio:
+    """What the caller says: an async iterator of audio, in order, until the stream ends.
+
+    Up to three later frames are held back for a missing one. Who iterates may stop, and another one go on;
+    what nobody takes for 10 s is dropped.
+
+    Attributes:
+        format: The format; None for a codec that has none here, whose bytes are given as they came.
+    """
+
+    def __init__(self, audio_format: AudioFormat | None, *, is_swapped: bool) -> None:
+        """Begin with nothing; *is_swapped* says that samples come with the high byte first."""
+        self.format: Final = audio_format
+        self._is_swapped: bool = is_swapped
+        self._reorder: Reorder[bytes] = Reorder()
+        self._frames: Inbox[bytes] = Inbox(MOST_FRAMES)
+
+    @property
+    def dropped(self) -> int:
+        """How many frames nobody took in time."""
+        return self._frames.dropped
+
+    def put(self, media: Media) -> None:
+        """Add what came."""
+        audio = swapped(media.payload) if self._is_swapped else media.payload
+        for frame in [audio] if media.chunk is None else self._reorder.push(media.chunk, audio):
+            self._frames.put(frame)
+
+    def end(self) -> None:
+        """Say that no more comes."""
+        for frame in self._reorder.flush():
+            self._frames.put(frame)
+        self._frames.end()
+
+    def __aiter__(self) -> Self:
+        """Return the iterator itself."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next frame as soon as it is there; a cancelled call loses nothing.
+
+        Raises:
+            StopAsyncIteration: The stream has ended.
+        """
+        return await anext(self._frames)
+
+
+def swapped(data: bytes) -> bytes:
+    """Return 16 bit samples with their two bytes exchanged; half a sample at the end is left out."""
+    samples = bytearray(len(data) // 2 * 2)
+    samples[::2] = data[1::2]
+    samples[1::2] = data[: len(samples) : 2]
+    return bytes(samples)
