@@ -1,7 +1,7 @@
 """The simulator beside what Telnyx publishes: at least as strict as its schema, and true to it.
 
-Nothing here is collected unless the environment variable ``TELNYX_FACTS`` names a copy of Telnyx's OpenAPI
-document of 2026, or a part of it that has the commands of calls and their webhooks.
+Nothing here is collected unless the environment variable ``TELNYX_FACTS`` names a folder in which
+``openapi-facts.json`` is Telnyx's OpenAPI document of 2026, or what it says of calls and their webhooks.
 """
 
 import json
@@ -22,7 +22,9 @@ from tests.testing.telnyx_lines import Hooks, Server, bot_on, content, wav
 FACTS = os.environ.get("TELNYX_FACTS")
 __test__ = FACTS is not None
 
-DOCUMENT: dict[str, Any] = {} if FACTS is None else json.loads(Path(FACTS).read_text())
+DOCUMENT: dict[str, Any] = (
+    {} if FACTS is None else json.loads((Path(FACTS) / "openapi-facts.json").read_text("utf-8"))
+)
 PATH = "/calls/{call_control_id}/actions/"
 
 
