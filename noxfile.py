@@ -85,7 +85,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests, those of the core also for coverage; arguments after `--` go to pytest alone."""
-    session.install("--group", "tests", "--group", "bench", "--editable", ".[all]")
+    session.install("--group", "tests", "--group", "bench", "--group", "telnyx-sdk", "--editable", ".[all]")
     if not session.posargs:
         # With few examples: a branch that only a lucky draw reaches counts as not tested.
         env = {**FEW_EXAMPLES, "COVERAGE_FILE": f".coverage.{session.python}"}
