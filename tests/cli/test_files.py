@@ -2,6 +2,7 @@ import os
 import resource
 import wave
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,20 +56,22 @@ def test_no_file_is_left_for_what_did_not_come(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-@pytest.fixture
+@contextmanager
 def little_room() -> Iterator[None]:
-    """Let no file grow beyond 100 bytes."""
+    """Let no file grow beyond 100 bytes; no longer than needed, for pytest may be writing to one as well."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("little_room")
 def test_a_full_disk_leaves_a_valid_wav_file_of_what_fitted(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
 
     with (
+        little_room(),
         pytest.raises(Failure, match=r"^'.*a.wav' cannot be written: File too large$") as raised,
         OutputFile(str(path)) as file,
     ):

@@ -1,11 +1,15 @@
 """Each example runs as a reader would run it, and ends with the line that the table of examples shows."""
 
+import importlib
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ordered_pipeline.testing import run_in_virtual_time
+from ordered_pipeline.testing.telnyx import TelnyxReadings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -37,3 +41,93 @@ def test_the_telephone_bot_is_heard_without_a_gap_and_can_be_interrupted() -> No
         r"On the line there were 2 stretches of sound without a gap: \d\.\d\d s, \d\.\d\d s\.?",
         ran.stdout.splitlines()[-1],
     )
+
+
+@pytest.mark.parametrize(
+    ("readings", "answers"),
+    [
+        pytest.param(
+            TelnyxReadings(),
+            {
+                "prepare": "on_enqueue",
+                "client_state": "item",
+                "ended_for_never_started": "yes",
+                "stop_on_empty": "accepted",
+                "overlay_alone": "refused",
+                "duplicate_reply": "accepted",
+                "playback_content": "at least 2048 kB",
+                "rate_limit": "100000",
+                "caller_codec": "PCMU",
+                "refused_while_streaming": "nothing",
+                "short_chunks": "tolerated",
+                "error_shape": "current",
+                "after_error": "open",
+                "obeys_stream_codec": "yes",
+                "l16_byteorder": "little",
+                "media_buffer_s": "at least 18 s",
+                "media_overflow": "not told",
+                "lost_socket": "the call goes on",
+            },
+            id="usual",
+        ),
+        pytest.param(
+            TelnyxReadings(
+                prepare="on_head",
+                client_state="latest",
+                ended_for_never_started=False,
+                stop_on_empty="refused",
+                overlay_alone="accepted",
+                duplicate_reply="refused",
+                refused_while_streaming=frozenset({"playback_start", "speak"}),
+                short_chunks="refused",
+                error_shape="legacy",
+                after_error="closed",
+                l16_byteorder="big",
+                media_buffer_s=5.0,
+            ),
+            {
+                "prepare": "on_head",
+                "client_state": "latest",
+                "ended_for_never_started": "no",
+                "stop_on_empty": "refused",
+                "overlay_alone": "accepted",
+                "duplicate_reply": "refused",
+                "refused_while_streaming": "playback_start, speak",
+                "short_chunks": "refused",
+                "error_shape": "legacy",
+                "after_error": "closed",
+                "obeys_stream_codec": "yes",
+                "l16_byteorder": "big",
+                "media_buffer_s": "about 5 s",
+                "media_overflow": "dropped",
+            },
+            id="opposite",
+        ),
+        pytest.param(
+            TelnyxReadings(
+                after_error="closed", obeys_stream_codec=False, media_buffer_s=5.0, media_overflow="closed"
+            ),
+            {
+                "short_chunks": "tolerated",
+                "error_shape": "current",
+                "after_error": "closed",
+                "obeys_stream_codec": "no",
+                "l16_byteorder": "not told",
+                "media_buffer_s": "about 5 s",
+                "media_overflow": "closed",
+                "lost_socket": "the call goes on",
+            },
+            id="streams that break",
+        ),
+    ],
+)
+def test_the_probe_finds_out_what_telnyx_does(
+    readings: TelnyxReadings, answers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    probe = importlib.import_module("telnyx_probe")
+
+    facts = run_in_virtual_time(probe.simulate, readings)
+
+    assert sorted(fact.name for fact in facts) == sorted(probe.QUESTIONS)
+    assert {fact.name: fact.answer for fact in facts if fact.name in answers} == answers
