@@ -231,7 +231,7 @@ def time_of(webhook: Webhook) -> float:
     return datetime.fromisoformat(webhook.occurred_at or "1970-01-01T00:00:00Z").timestamp()
 
 
-def hum(length_s: float) -> array[int]:
+def hum(length_s: float) -> "array[int]":
     return array("h", (round(2000 * math.sin(n / 4)) for n in range(round(8000 * length_s))))
 
 
