@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import pytest
+from anyio.abc import TaskStatus
 
 from ordered_pipeline.adapters.speaker import Speaker, SpeakerError
 from ordered_pipeline.testing import check_player
@@ -162,15 +163,17 @@ def test_to_clear_at_any_instant_ends_every_clip(
     async def main() -> list[str]:
         outcomes: list[str] = []
 
-        async def play() -> None:
+        async def play(*, task_status: TaskStatus[None]) -> None:
+            # What is played after the clearing would be heard.
+            task_status.started()
             outcomes.append((await (await speaker.play(clip_of(noise(0.5)))).finished()).outcome)
 
         async with Speaker(FORMAT) as speaker:
             for step in range(40):
                 with anyio.fail_after(10):
                     async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(play)
-                        tasks.start_soon(play)
+                        await tasks.start(play)
+                        await tasks.start(play)
                         await anyio.sleep(step / 5000)
                         await speaker.clear()
         return outcomes
