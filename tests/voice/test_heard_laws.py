@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import anyio
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from ordered_pipeline.testing import RecordingPlayer
@@ -22,7 +22,7 @@ from ordered_pipeline.voice import (
     speak,
 )
 from tests.conftest import Run
-from tests.voice.turns import FORMAT, SENTENCES, TURNS, laws
+from tests.voice.turns import FORMAT, SENTENCES, laws, turns_on
 
 RATE_HZ = FORMAT.sample_rate_hz
 # The slowest character lasts for twice as long as the fastest: between 47 and 94 ms.
@@ -157,7 +157,7 @@ def distance_s(case: Case, heard: HeardText, timeline: Timeline, player: Recordi
 def test_what_was_heard_is_told_within_its_error_and_in_whole_words(run: Run) -> None:
     drawn = 0
 
-    @laws
+    @settings(laws, max_examples=turns_on(run))
     @given(case=cases())
     def check(case: Case) -> None:
         nonlocal drawn
@@ -171,7 +171,7 @@ def test_what_was_heard_is_told_within_its_error_and_in_whole_words(run: Run) ->
             assert heard.error_s <= longest_cut_s(case)
 
     check()
-    assert drawn >= TURNS
+    assert drawn >= turns_on(run)
 
 
 def longest_cut_s(case: Case) -> float:

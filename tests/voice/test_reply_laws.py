@@ -1,4 +1,4 @@
-"""What holds for every turn, however its services behave: each law for 300 drawn turns on each loop."""
+"""What holds for every turn, however its services behave: each law for 300 turns on asyncio and on trio."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -24,6 +24,7 @@ from tests.voice.turns import (
     possible_audio,
     sounds_in_order,
     turns,
+    turns_on,
     wild_lines,
     wild_turns,
 )
@@ -36,7 +37,7 @@ def hold(run: Run, drawn: st.SearchStrategy[Turn], *checked: Law) -> None:
     """Play so many drawn turns, and hold each of them against each law."""
     played_turns = 0
 
-    @laws
+    @settings(laws, max_examples=turns_on(run))
     @given(turn=drawn)
     def check(turn: Turn) -> None:
         nonlocal played_turns
@@ -46,7 +47,7 @@ def hold(run: Run, drawn: st.SearchStrategy[Turn], *checked: Law) -> None:
             law(played)
 
     check()
-    assert played_turns >= TURNS
+    assert played_turns >= turns_on(run)
 
 
 def highest(changes: Iterable[tuple[float, int]]) -> int:
@@ -196,10 +197,11 @@ def test_laws_of_turns_that_are_interrupted(run: Run) -> None:
 
 
 def test_an_interruption_leaves_exactly_what_had_sounded_by_then(run: Run) -> None:
+    """No voice fails: where one does in the instant its first audio is handed over, two runs may differ."""
     played_turns = 0
 
-    @laws
-    @given(turn=turns(), instant_s=instants())
+    @settings(laws, max_examples=turns_on(run))
+    @given(turn=turns(failures=False), instant_s=instants())
     def check(turn: Turn, instant_s: float) -> None:
         nonlocal played_turns
         played_turns += 1
@@ -209,7 +211,7 @@ def test_an_interruption_leaves_exactly_what_had_sounded_by_then(run: Run) -> No
         assert cut.player.heard_bytes() == whole.player.heard_bytes(instant_s)
 
     check()
-    assert played_turns >= TURNS
+    assert played_turns >= turns_on(run)
 
 
 def test_nothing_of_an_interrupted_turn_is_heard_in_the_next(run: Run) -> None:
@@ -221,7 +223,7 @@ def test_nothing_of_an_interrupted_turn_is_heard_in_the_next(run: Run) -> None:
 
     played_turns = 0
 
-    @laws
+    @settings(laws, max_examples=turns_on(run))
     @given(first=turns(hangs=True, interrupted=True), second=turns(failures=False))
     def check(first: Turn, second: Turn) -> None:
         nonlocal played_turns
@@ -233,7 +235,7 @@ def test_nothing_of_an_interrupted_turn_is_heard_in_the_next(run: Run) -> None:
         assert played.player.heard_bytes() == before + expected
 
     check()
-    assert played_turns >= TURNS
+    assert played_turns >= turns_on(run)
 
 
 # A thousand turns on four loops, five in a row on one player.

@@ -59,6 +59,11 @@ TURNS = 300 if settings.get_current_profile_name() != "mutation" else 10
 laws = settings(max_examples=TURNS, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+def turns_on(run: Run) -> int:
+    """Return how many turns are drawn: a third where it is asyncio once more, with other tasks or timers."""
+    return TURNS if run.loop in {"asyncio", "trio"} else max(TURNS // 3, 10)
+
+
 class VoiceFailure(Exception):
     """What a scripted voice fails with."""
 
