@@ -16,10 +16,11 @@ from ordered_pipeline.voice._roles import (
     PlayerCapabilities,
     SpeechToText,
     TextToSpeech,
+    VoiceActivityDetector,
 )
 from ordered_pipeline.voice._segments import SentenceSplitter
 from ordered_pipeline.voice._speech import NoAudioError
-from ordered_pipeline.voice._talk import HeardText, Message, Segment, Transcript
+from ordered_pipeline.voice._talk import HeardText, Message, Segment, Transcript, VoiceActivity
 from ordered_pipeline.voice._timeline import SegmentTimes, Timeline, TimelineCheckError
 from ordered_pipeline.voice._trace import chrome_trace
 
@@ -50,6 +51,8 @@ __all__ = [
     "Timeline",
     "TimelineCheckError",
     "Transcript",
+    "VoiceActivity",
+    "VoiceActivityDetector",
     "Word",
     "chrome_trace",
     "html_page",

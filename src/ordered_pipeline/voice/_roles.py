@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from ordered_pipeline.voice._audio import AudioChunk, AudioFormat
 from ordered_pipeline.voice._clip import Clip
-from ordered_pipeline.voice._talk import Message, Segment, Transcript
+from ordered_pipeline.voice._talk import Message, Segment, Transcript, VoiceActivity
 
 
 class LanguageModel(Protocol):
@@ -36,6 +36,14 @@ class SpeechToText(Protocol):
 
     def transcribe(self, audio: AsyncIterable[bytes], /) -> AsyncIterator[Transcript]:
         """Return what is said in *audio*, while it comes."""
+        ...
+
+
+class VoiceActivityDetector(Protocol):
+    """Notices when the caller speaks, sooner than speech-to-text knows what is said."""
+
+    def detect(self, audio: AsyncIterable[bytes], /) -> AsyncIterator[VoiceActivity]:
+        """Return when somebody speaks in *audio* and when nobody does any more, by turns, while it comes."""
         ...
 
 

@@ -40,6 +40,19 @@ class Transcript:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceActivity:
+    """What a voice activity detector tells of the caller.
+
+    Attributes:
+        kind: ``"started"``: somebody speaks; ``"stopped"``: nobody does any more.
+        at_s: When that was, in seconds from the start of the audio.
+    """
+
+    kind: Literal["started", "stopped"]
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One entry of a conversation's history, as language models take it."""
 
