@@ -6,9 +6,10 @@ How it measures:
    20 ms and is read, as long as the speech sounds. Calls begin at random instants within a second.
 2. The sockets are in memory and take what they are given: what a WebSocket costs depends on the server, and
    comes on top. What comes in was made before.
-3. `line` does nothing but wait and send what was made before; it is the floor. `ours` is `MediaStream`.
-   `pipecat` is its serializer for Telnyx, without its pipeline, paced as its transport for WebSockets is:
-   40 ms at a time, twice as fast as it sounds. It is shown if pipecat-ai is installed.
+3. `line` does nothing but wait and send what was made before; it is the floor. `ours` is `MediaStream`, with
+   speech and ears in PCMU; `ours, converted` has both in 16 bit samples of 8 kHz. `pipecat` has them so, too:
+   it is its serializer for Telnyx, without its pipeline, paced as its transport for WebSockets is: 40 ms at a
+   time, twice as fast as it sounds. It is shown if pipecat-ai is installed.
 4. The processor's share is CPU time of the whole process, of one core, all calls together.
 5. Late is how much later than due a frame is sent; it is not heard while it is less than the lead, 0.2 s.
    pipecat has no such time. Ahead is how much audio more than has sounded is at Telnyx: what a caller who
@@ -33,7 +34,8 @@ from typing import Final
 import anyio
 
 from ordered_pipeline.adapters.telnyx import MediaStream
-from ordered_pipeline.voice import AudioChunk, AudioFormat, Clip, Segment
+from ordered_pipeline.voice import AudioChunk, AudioFormat, Clip, Segment, convert_audio
+from ordered_pipeline.voice._convert import converter
 from ordered_pipeline.wire._telnyx_media import (
     Connected,
     Media,
@@ -43,6 +45,7 @@ from ordered_pipeline.wire._telnyx_media import (
 )
 
 PCMU: Final = AudioFormat("mulaw", 8000)
+PCM: Final = AudioFormat("s16le", 8000)
 FRAME_S: Final = 0.02
 LEAD_S: Final = 0.2
 FRAME: Final = bytes(range(160))
@@ -128,16 +131,38 @@ async def only_the_line(line: Line, seconds: float) -> list[float]:
 
 
 async def ours(line: Line, seconds: float) -> list[float]:
+    speech = FRAME * round(CHUNK_S / FRAME_S)
+    return await spoken(line, lambda: speech, seconds)
+
+
+async def converted(line: Line, seconds: float) -> list[float]:
+    to_line = converter(PCM, PCMU)
+    assert to_line is not None
+    speech = bytes(round(CHUNK_S * PCM.sample_rate_hz) * PCM.step_bytes)
+    return await spoken(line, lambda: to_line.convert(speech), seconds, ears=PCM)
+
+
+async def spoken(
+    line: Line, chunk: Callable[[], bytes], seconds: float, *, ears: AudioFormat = PCMU
+) -> list[float]:
+    """Have *line* hear what *chunk* makes, while *ears* listen."""
+
     async def hear(stream: MediaStream) -> None:
-        async for _ in stream.caller_audio():
+        audio = stream.caller_audio()
+        async for _ in audio if ears == PCMU else convert_audio(audio, PCMU, to=ears):
             pass
+
+    # As by a voice that is four times as fast as its speech.
+    async def say(clip: Clip) -> None:
+        for _ in range(round(seconds / CHUNK_S)):
+            await clip.put(AudioChunk(chunk()))
+            await asyncio.sleep(CHUNK_S / 4)
+        clip.end()
 
     async with MediaStream(line, auth_token=None, lead_s=LEAD_S) as stream, asyncio.TaskGroup() as tasks:
         hearing = tasks.create_task(hear(stream))
-        # All of it is there, as with a voice that is faster than its speech.
-        chunk = AudioChunk(FRAME * round(CHUNK_S / FRAME_S))
-        clip = Clip(Segment(0, "Hello."), PCMU, [chunk] * round(seconds / CHUNK_S))
-        clip.end()
+        clip = Clip(Segment(0, "Hello."), PCMU)
+        tasks.create_task(say(clip))
         await stream.play(clip)
         await anyio.sleep(seconds)
         hearing.cancel()
@@ -147,7 +172,8 @@ async def ours(line: Line, seconds: float) -> list[float]:
 
 
 async def pipecat(line: Line, seconds: float) -> list[float]:
-    from pipecat.frames.frames import OutputAudioRawFrame, StartFrame  # noqa: PLC0415  # may not be installed
+    from pipecat.frames.frames import OutputAudioRawFrame  # noqa: PLC0415  # may not be installed
+    from pipecat.processors.frame_processor import FrameProcessorSetup  # noqa: PLC0415
     from pipecat.serializers.telnyx import TelnyxFrameSerializer  # noqa: PLC0415
 
     serializer = TelnyxFrameSerializer(
@@ -156,7 +182,8 @@ async def pipecat(line: Line, seconds: float) -> list[float]:
         inbound_encoding="PCMU",
         params=TelnyxFrameSerializer.InputParams(auto_hang_up=False),
     )
-    await serializer.setup(StartFrame(audio_in_sample_rate=8000, audio_out_sample_rate=8000))
+    # Of what it is told it wants the rate alone.
+    await serializer.setup(FrameProcessorSetup(None, None, None, audio_in_sample_rate=8000))
 
     async def hear() -> None:
         while True:
@@ -183,6 +210,7 @@ async def pipecat(line: Line, seconds: float) -> list[float]:
 CONTENDERS: Final[dict[str, Callable[[Line, float], Awaitable[list[float]]]]] = {
     "line": only_the_line,
     "ours": ours,
+    "ours, converted": converted,
     "pipecat": pipecat,
 }
 

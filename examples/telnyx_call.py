@@ -1,7 +1,7 @@
-"""A telephone bot on Telnyx: it answers calls, speaks, listens, and stops when the caller speaks.
+"""A telephone bot on Telnyx: it answers calls, listens, speaks, and stops when the caller speaks.
 
 Without arguments it talks to a simulated Telnyx on this machine, over real HTTP and WebSockets, and prints
-what the caller heard:
+who heard what:
 
     pip install 'ordered-pipeline[telnyx,espeak,convert]' uvicorn wsproto
     python examples/telnyx_call.py
@@ -13,17 +13,23 @@ the internet behind HTTPS, for example by a tunnel:
 
 In the portal, make a Call Control application that posts webhooks of API version 2 to
 https://<your host>/webhooks, and give it a number. Then call that number.
+
+It hears that the caller speaks, not what. With "--ears moonshine" it does, and has Eliza answer:
+
+    pip install 'ordered-pipeline[moonshine,eliza]'
+    python examples/telnyx_call.py --ears moonshine
 """
 
-import math
+import argparse
 import os
 import secrets
 import socket
-import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from array import array
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, TypeAlias, cast
+from typing import Final, Protocol, TypeAlias, cast
 
 import anyio
 import httpx
@@ -35,7 +41,6 @@ from ordered_pipeline.adapters.telnyx import (
     CallAnswered,
     CallControl,
     CallControlError,
-    CallerAudio,
     CallEvents,
     CallInitiated,
     MediaStream,
@@ -45,8 +50,19 @@ from ordered_pipeline.adapters.telnyx import (
     Webhooks,
     from_asgi,
 )
-from ordered_pipeline.testing.telnyx import TelnyxSimulator
-from ordered_pipeline.voice import AudioFormat, HeardText, Reply, TextToSpeech, speak
+from ordered_pipeline.testing.telnyx import SimulatedCall, TelnyxSimulator
+from ordered_pipeline.voice import (
+    AudioFormat,
+    LanguageModel,
+    Message,
+    Segment,
+    SpeechToText,
+    TextToSpeech,
+    Transcript,
+    Turn,
+    converse,
+    convert_audio,
+)
 
 Scope: TypeAlias = Mapping[str, object]
 Receive: TypeAlias = Callable[[], Awaitable[Mapping[str, object]]]
@@ -56,11 +72,76 @@ GREETING: Final = (
     "Good morning, this is your parcel service. Your parcel left our depot this morning. "
     "It should be with you tomorrow by ten. If nobody is at home, our driver leaves it with a neighbour."
 )
-ANSWER: Final = "Of course. I will send you a message an hour before."
+ANSWERS: Final = (
+    "Of course. I will send you a message an hour before. Is there anything else?",
+    "You are welcome. Good bye.",
+)
 # A caller speaks when five frames of 20 ms in a row are loud, and has spoken when 0.6 s are not.
 SPEAKS_FRAMES: Final = 5
 SILENT_FRAMES: Final = 30
-LOUD: Final = 40
+LOUD: Final = 500
+
+
+# ---------------------------------------------------------------- what the bot is made of
+
+
+class Ears(SpeechToText, Protocol):
+    """Speech-to-text that takes one format."""
+
+    @property
+    def format(self) -> AudioFormat: ...
+
+
+class Loudness:
+    """Ears that tell when the caller speaks, by loudness, and know no words."""
+
+    format: Final = AudioFormat("s16le", 8000)
+
+    async def transcribe(self, audio: AsyncIterable[bytes], /) -> AsyncIterator[Transcript]:
+        loud = silent = 0
+        speaks = False
+        async for frame in audio:
+            samples = array("h", frame)
+            is_loud = sum(map(abs, samples)) > LOUD * len(samples)
+            loud, silent = (loud + 1, 0) if is_loud else (0, silent + 1)
+            if not speaks and loud == SPEAKS_FRAMES:
+                speaks = True
+                yield Transcript("", "speech_started")
+            elif speaks and silent == SILENT_FRAMES:
+                speaks = False
+                yield Transcript("(something)", "final")
+
+
+class Clerk:
+    """A mind that has its answers ready, whatever it is asked."""
+
+    async def reply(self, messages: Sequence[Message], /) -> AsyncIterator[str]:
+        asked = sum(message.role == "user" for message in messages)
+        yield ANSWERS[min(asked, len(ANSWERS)) - 1]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What takes part in each conversation."""
+
+    ears: Ears
+    mind: LanguageModel
+    voice: TextToSpeech
+
+
+@asynccontextmanager
+async def parts(ears: str) -> AsyncIterator[Parts]:
+    async with AsyncExitStack() as stack:
+        voice = await stack.enter_async_context(Espeak())
+        if ears == "loudness":
+            yield Parts(Loudness(), Clerk(), voice)
+        else:
+            # Only here are they needed.
+            from ordered_pipeline.adapters.moonshine import Moonshine  # noqa: PLC0415
+
+            from ordered_pipeline.adapters.eliza import Eliza  # noqa: PLC0415
+
+            yield Parts(await stack.enter_async_context(Moonshine()), Eliza(), voice)
 
 
 # ---------------------------------------------------------------- the bot
@@ -69,18 +150,17 @@ LOUD: Final = 40
 class Bot:
     """An ASGI application: webhooks come to /webhooks, media streams to /media."""
 
-    def __init__(self, calls: CallControl, webhooks: Webhooks, tts: TextToSpeech) -> None:
+    def __init__(self, calls: CallControl, webhooks: Webhooks, made_of: Parts) -> None:
         self.calls: CallControl = calls
         self.webhooks: Webhooks = webhooks
-        self.tts: TextToSpeech = tts
+        self.parts: Parts = made_of
         # Telnyx tells it when it opens a stream; nobody else can.
         self.token: str = secrets.token_urlsafe()
         self.host: str = ""
-        self.has_streams: anyio.Event = anyio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await self.talk(MediaStream(from_asgi(scope, receive, send), auth_token=self.token))
+            await self.take_stream(MediaStream(from_asgi(scope, receive, send), auth_token=self.token))
             return
         headers = dict(cast("Iterable[tuple[bytes, bytes]]", scope["headers"]))
 
@@ -115,75 +195,48 @@ class Bot:
         except CallControlError as error:
             print(f"The call is lost: {error}")
 
-    async def talk(self, stream: MediaStream) -> None:
+    async def take_stream(self, stream: MediaStream) -> None:
         try:
-            async with stream, anyio.create_task_group() as tasks:
-                self.has_streams.set()
-                caller = Caller()
-                tasks.start_soon(caller.hear, stream.caller_audio())
-                while True:
-                    heard = await self.say(GREETING if not caller.has_spoken else ANSWER, stream, caller)
-                    print(f"The caller heard: {heard.text!r}")
-                    await caller.finishes()
-        except* TelnyxStreamClosedError:
-            print("The caller has hung up.")
-        except* TelnyxStreamRefusedError as refused:
-            print(f"A stream was refused: {refused.exceptions[0]}")
+            async with stream:
+                await self.talk(stream)
+        except (TelnyxStreamClosedError, TelnyxStreamRefusedError) as error:
+            print(f"There was no stream: {error}")
 
-    async def say(self, text: str, stream: MediaStream, caller: "Caller") -> HeardText:
-        """Speak until all was heard, or the caller speaks; return what was heard."""
-        async with speak(text, tts=self.tts, player=stream) as reply, anyio.create_task_group() as tasks:
-            tasks.start_soon(interrupt, reply, caller)
-            await reply.finished()
-            tasks.cancel_scope.cancel()
-        return await reply.interrupt()
-
-
-async def interrupt(reply: Reply, caller: "Caller") -> None:
-    await caller.begins()
-    await reply.interrupt()
-
-
-class Caller:
-    """Notices when the caller speaks, by loudness. A real bot has a speech-to-text service do this."""
-
-    def __init__(self) -> None:
-        self.has_spoken: bool = False
-        self.begun: anyio.Event = anyio.Event()
-        self.finished: anyio.Event = anyio.Event()
-
-    async def begins(self) -> None:
-        await self.begun.wait()
-
-    async def finishes(self) -> None:
-        """Wait until the caller has spoken, and begin again."""
-        await self.finished.wait()
-        self.begun, self.finished = anyio.Event(), anyio.Event()
-
-    async def hear(self, audio: CallerAudio) -> None:
-        loud = silent = 0
-        async for frame in audio:
-            is_loud = loudness(frame, audio.format) > LOUD
-            loud, silent = (loud + 1, 0) if is_loud else (0, silent + 1)
-            if loud == SPEAKS_FRAMES:
-                self.has_spoken = True
-                self.begun.set()
-            elif silent == SILENT_FRAMES and self.begun.is_set():
-                self.finished.set()
-        raise TelnyxStreamClosedError("the caller has hung up")
-
-
-def loudness(frame: bytes, audio_format: AudioFormat | None) -> float:
-    """Return how loud a frame of G.711 is, from 0 to 127."""
-    if audio_format is not None and audio_format.encoding == "alaw":
-        return sum((code ^ 0x55) & 0x7F for code in frame) / len(frame)
-    return sum(~code & 0x7F for code in frame) / len(frame)
+    async def talk(self, stream: MediaStream) -> None:
+        audio, ears = stream.caller_audio(), self.parts.ears
+        if audio.format is None:
+            print("The caller's codec is unknown.")
+            return
+        async with converse(
+            convert_audio(audio, audio.format, to=ears.format),
+            audio_format=ears.format,
+            stt=ears,
+            llm=self.parts.mind,
+            tts=self.parts.voice,
+            player=stream,
+            greeting=GREETING,
+        ) as conversation:
+            async for event in conversation:
+                if isinstance(event, Turn):
+                    print(f"The caller said {event.said!r} and heard {event.heard.text!r}.")
+                else:
+                    print(f"{event.role} failed: {event.error}")
+        print("The caller has hung up.")
 
 
 # ---------------------------------------------------------------- with the simulated Telnyx, and the real one
 
 
-async def simulate() -> None:
+async def say(call: SimulatedCall, text: str) -> None:
+    """Have the caller say *text*, in the voice of another espeak."""
+    assert call.stream is not None
+    async with Espeak("en-us") as voice:
+        speech = (chunk.data async for chunk in voice.synthesize(Segment(0, text)))
+        async for frame in convert_audio(speech, voice.format, to=AudioFormat("mulaw", 8000)):
+            call.stream.say(frame)
+
+
+async def simulate(ears: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         hooks_url = f"http://127.0.0.1:{listener.getsockname()[1]}/webhooks"
         async with AsyncExitStack() as stack:
@@ -191,20 +244,18 @@ async def simulate() -> None:
             base_url = await stack.enter_async_context(telnyx.serve())
             client = await stack.enter_async_context(httpx.AsyncClient())
             calls = CallControl(client, api_key=telnyx.api_key, base_url=base_url)
-            bot = Bot(calls, Webhooks(telnyx.public_key), await stack.enter_async_context(Espeak()))
+            bot = Bot(calls, Webhooks(telnyx.public_key), await stack.enter_async_context(parts(ears)))
             server = uvicorn.Server(uvicorn.Config(bot, lifespan="off", log_level="warning"))
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(server.serve, [listener])
             tasks.start_soon(bot.take_calls)
             call = telnyx.incoming_call()
-            await bot.has_streams.wait()
-            await anyio.sleep(4.0)
+            await anyio.sleep(3.0)
             print("The caller speaks.")
-            assert call.stream is not None
-            call.stream.say(bytes(round(80 + 40 * math.sin(n)) for n in range(8000)))
-            await anyio.sleep(6.0)
+            await say(call, "Hello. I am not at home tomorrow.")
+            await anyio.sleep(7.5)
             call.hang_up()
-            await anyio.sleep(0.2)
+            await anyio.sleep(0.5)
             server.should_exit = True
             tasks.cancel_scope.cancel()
     # A gap inside a reply would make two stretches of it.
@@ -212,20 +263,28 @@ async def simulate() -> None:
     print(f"On the line there were {len(call.timeline.sounds)} stretches of sound without a gap: {lengths}")
 
 
-async def serve(port: int) -> None:
-    async with httpx.AsyncClient() as client, Espeak() as tts, anyio.create_task_group() as tasks:
-        calls = CallControl(client, api_key=os.environ["TELNYX_API_KEY"])
-        bot = Bot(calls, Webhooks(os.environ["TELNYX_PUBLIC_KEY"]), tts)
+async def serve(port: int, ears: str) -> None:
+    webhooks = Webhooks(os.environ["TELNYX_PUBLIC_KEY"])
+    async with httpx.AsyncClient() as client, parts(ears) as made_of, anyio.create_task_group() as tasks:
+        bot = Bot(CallControl(client, api_key=os.environ["TELNYX_API_KEY"]), webhooks, made_of)
         tasks.start_soon(bot.take_calls)
         await uvicorn.Server(uvicorn.Config(bot, port=port, lifespan="off")).serve()
         tasks.cancel_scope.cancel()
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", nargs="?", choices=["simulate", "serve"], default="simulate")
+    parser.add_argument("port", nargs="?", type=int, default=8080)
+    parser.add_argument("--ears", choices=["loudness", "moonshine"], default="loudness")
+    arguments = parser.parse_args()
+    if arguments.what == "serve":
+        anyio.run(serve, arguments.port, arguments.ears)
+    else:
+        anyio.run(simulate, arguments.ears)
+
+
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case []:
-            anyio.run(simulate)
-        case ["serve", port]:
-            anyio.run(serve, int(port))
-        case _:
-            sys.exit(__doc__)
+    main()

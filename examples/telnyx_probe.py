@@ -6,7 +6,8 @@ Without arguments it asks a simulated Telnyx, in virtual time, so that it takes 
     python examples/telnyx_probe.py
 
 To ask a live account, set it up as for telnyx_call.py, with TELNYX_API_KEY and TELNYX_PUBLIC_KEY set; then
-start this, call your number, and hum until it hangs up, which takes about a minute and a half:
+start this, call your number, and hum until it hangs up, which takes about two minutes. When a voice asks you
+to, press 1:
 
     python examples/telnyx_probe.py live 8080
 
@@ -44,6 +45,7 @@ from ordered_pipeline.adapters.telnyx import (
     Command,
     CommandLostError,
     CommandRefusedError,
+    DtmfReceived,
     Hangup,
     MediaSocket,
     PlaybackEnded,
@@ -52,6 +54,7 @@ from ordered_pipeline.adapters.telnyx import (
     PlaybackStop,
     RateLimit,
     Speak,
+    SpeakEnded,
     StreamingStart,
     StreamingStop,
     Webhook,
@@ -71,6 +74,8 @@ NO_GAP_S: Final = 0.05
 GAP_S: Final = 0.1
 # How many chunks of 0.2 s are sent to see how many are held.
 SENT: Final = 100
+# A second of mu-law that cannot be taken for speech: 400 Hz.
+TONE: Final = bytes([0x90] * 10 + [0x10] * 10) * 400
 
 QUESTIONS: Final = {
     "prepare": "When is a queued clip prepared?",
@@ -79,9 +84,10 @@ QUESTIONS: Final = {
     "stop_on_empty": "What is a stop answered when nothing plays?",
     "overlay_alone": "What is an overlay answered when nothing plays?",
     "duplicate_reply": "What is a command_id answered that comes again?",
-    "playback_content": "How large may playback_content be?",
+    "most_content_bytes": "How large may playback_content be?",
     "rate_limit": "How many commands may come in a period?",
     "caller_codec": "What codec has caller audio by default?",
+    "mark_delay": "How late does a mark come back?",
     "refused_while_streaming": "What is refused with 90045 on a stream?",
     "short_chunks": "What becomes of chunks shorter than 20 ms?",
     "error_shape": "What shape have errors of a stream?",
@@ -90,6 +96,7 @@ QUESTIONS: Final = {
     "l16_byteorder": "Which byte of an L16 sample is first?",
     "media_buffer_s": "How much audio does a stream hold?",
     "media_overflow": "What becomes of audio beyond that?",
+    "opposite_alone": "Who hears what is sent to the opposite leg, alone?",
     "lost_socket": "What happens when we close a stream's socket?",
 }
 
@@ -214,17 +221,28 @@ class Line:
         )
         return await self.give(clip)
 
-    async def open_stream(self, codec: Literal["L16"] | None = None) -> Stream | None:
+    async def open_stream(
+        self, codec: Literal["L16"] | None = None, legs: Literal["self"] | None = None
+    ) -> Stream | None:
         count = len(self.streams)
         command = StreamingStart(
             stream_url=self.stream_url,
             stream_codec=codec,
             stream_bidirectional_mode="rtp",
             stream_bidirectional_codec="PCMU",
+            stream_bidirectional_target_legs=legs,
         )
         if await self.give(command) == "accepted":
             await self.until(lambda: any(each.all("start") for each in self.streams[count:]), 10.0)
         return next((each for each in self.streams[count:] if each.all("start")), None)
+
+    async def close_streams(self) -> None:
+        await self.give(StreamingStop())
+        # One that broke may come again.
+        await anyio.sleep(2.0)
+        if any(stream.is_open for stream in self.streams):
+            await self.give(StreamingStop())
+            await self.until(lambda: not any(stream.is_open for stream in self.streams), 3.0)
 
 
 def time_of(webhook: Webhook) -> float:
@@ -301,7 +319,7 @@ async def ask_commands(line: Line) -> None:
         await line.give(PlaybackStop())
     largest = max((size for size, reply in replies.items() if reply == "accepted"), default=None)
     seen = ", ".join(f"{size} kB: {reply}" for size, reply in replies.items())
-    line.note("playback_content", NOT_TOLD if largest is None else f"at least {largest} kB", seen)
+    line.note("most_content_bytes", NOT_TOLD if largest is None else f"at least {largest} kB", seen)
     limit = line.rate_limit
     answer = NOT_TOLD if limit.limit is None else str(limit.limit)
     line.note("rate_limit", answer, f"{limit.remaining} left for {limit.reset_s} s")
@@ -313,6 +331,12 @@ async def ask_stream(line: Line) -> None:
         line.note("caller_codec", NOT_TOLD, "no stream was opened")
         return
     line.note("caller_codec", stream.codec, "told by the start message")
+    began_s = anyio.current_time()
+    await stream.play(b"\xff" * 8000)
+    await stream.send("mark", mark={"name": "delay"})
+    came = await line.until(lambda: bool(stream.all("mark")), 4.0)
+    delay_s = anyio.current_time() - began_s - 1.0
+    line.note("mark_delay", f"{delay_s:.2f} s" if came else NOT_TOLD, "behind one second of silence")
     replies = {
         "playback_start": await line.play(0.5),
         "playback_stop": await line.give(PlaybackStop()),
@@ -325,7 +349,8 @@ async def ask_stream(line: Line) -> None:
     await stream.play(b"\xff" * 80)
     await stream.send("mark", mark={"name": "short"})
     await line.until(lambda: bool(stream.all("error")) or not stream.is_open, 2.0)
-    errors, marks = stream.all("error"), stream.all("mark")
+    errors = stream.all("error")
+    marks = [mark for mark in stream.all("mark") if mark["mark"]["name"] == "short"]
     answer = "refused" if errors or not stream.is_open else "tolerated" if marks else NOT_TOLD
     line.note("short_chunks", answer, f"after 10 ms and a mark: errors {len(errors)}, marks {len(marks)}")
 
@@ -336,8 +361,7 @@ async def ask_stream(line: Line) -> None:
     line.note("error_shape", answer, ", ".join(errors[0]) if errors else "no error came")
     answer = "closed" if not stream.is_open else "open" if errors else NOT_TOLD
     line.note("after_error", answer, f"errors: {len(errors)}")
-    await line.give(StreamingStop())
-    await line.until(lambda: not stream.is_open, 3.0)
+    await line.close_streams()
 
 
 async def ask_l16(line: Line) -> None:
@@ -369,19 +393,45 @@ async def ask_l16(line: Line) -> None:
     seen = f"{0.2 * sent:.1f} s sent in {0.02 * sent:.1f} s, over {waited_s:.1f} s later"
     line.note("media_buffer_s", held, seen)
     line.note("media_overflow", overflow, f"the stream is {'open' if stream.is_open else 'closed'}")
-    await line.give(StreamingStop())
-    await line.until(lambda: not stream.is_open, 3.0)
+    await line.close_streams()
+
+
+async def ask_legs(line: Line) -> None:
+    await line.give(Speak(payload="Please press one as soon as you hear a long tone.", voice="female"))
+    await line.until(lambda: bool(line.told(SpeakEnded)), 10.0)
+    heard: list[bool] = []
+    for legs in (None, "self"):
+        since = len(line.webhooks)
+        stream = await line.open_stream(legs=legs)
+        if stream is None:
+            line.note("opposite_alone", NOT_TOLD, "no stream was opened")
+            return
+        # Eight seconds, not all at once.
+        for _ in range(8):
+            await stream.play(TONE)
+            await line.until(lambda: bool(line.told(DtmfReceived, since)), 0.8)  # noqa: B023  # at once
+        heard.append(await line.until(lambda: bool(line.told(DtmfReceived, since)), 3.0))  # noqa: B023  # as above
+        await line.close_streams()
+    # Who hears neither does not listen, or nobody is there.
+    answer = {(True, True): "heard", (False, True): "silent"}.get((heard[0], heard[1]), NOT_TOLD)
+    line.note("opposite_alone", answer, f"a key was pressed: {heard[0]}; for the own leg: {heard[1]}")
 
 
 async def ask_lost_socket(line: Line) -> None:
     stream = await line.open_stream()
     if stream is None:
+        line.note("lost_socket", NOT_TOLD, "no stream was opened")
         return
     count = len(line.streams)
     await stream.socket.aclose()
-    comes_again = await line.until(lambda: len(line.streams) > count, 5.0)
-    reply = await line.play(0.5)
-    answer = "it comes again" if comes_again else "the call goes on" if reply == "accepted" else NOT_TOLD
+    try:
+        connects = await line.until(lambda: len(line.streams) > count, 5.0)
+        reply = await line.play(0.5)
+    except CallOverError:
+        source = getattr(line.told(CallHangup)[-1].event, "hangup_source", None)
+        line.note("lost_socket", NOT_TOLD if source == "caller" else "ends", f"hung up by: {source}")
+        return
+    answer = "connects" if connects else "goes_on" if reply == "accepted" else NOT_TOLD
     line.note("lost_socket", answer, f"after 5 s a clip was answered: {reply}")
 
 
@@ -403,11 +453,14 @@ async def ask(line: Line) -> list[Fact]:
     try:
         await line.give(Answer())
         await line.until(lambda: bool(line.told(CallAnswered)), 10.0)
-        for questions in (ask_queue, ask_stop, ask_commands, ask_stream, ask_l16, ask_lost_socket):
+        for questions in (ask_queue, ask_stop, ask_commands, ask_stream, ask_l16, ask_legs):
             await questions(line)
             # What a hang-up brings about is no answer, and its own webhook may be the last to come.
             await line.until(lambda: False, 1.0)
             sure = len(line.facts)
+        # Here it may be one.
+        await ask_lost_socket(line)
+        sure = len(line.facts)
         await line.give(Hangup())
     except CallOverError:
         print("The call ended before all was asked.", file=sys.stderr)
@@ -425,7 +478,7 @@ async def simulate(readings: TelnyxReadings = TelnyxReadings()) -> list[Fact]:  
     async def media(socket: MediaSocket) -> None:
         await line.take_stream(socket)
 
-    async def keep_humming() -> None:
+    async def listen_and_hum() -> None:
         samples = hum(0.5)
         if readings.l16_byteorder != sys.byteorder:
             samples.byteswap()
@@ -433,6 +486,10 @@ async def simulate(readings: TelnyxReadings = TelnyxReadings()) -> list[Fact]:  
             await anyio.sleep(0.5)
             if call.stream is not None:
                 call.stream.say(samples.tobytes())
+            if any(
+                TONE in sound.data and sound.end_s > anyio.current_time() for sound in call.timeline.sounds
+            ):
+                call.press("1")
 
     telnyx = TelnyxSimulator(webhooks=post, media=media, readings=readings)
     webhooks = Webhooks(telnyx.public_key, clock=telnyx.unix_time)
@@ -442,7 +499,7 @@ async def simulate(readings: TelnyxReadings = TelnyxReadings()) -> list[Fact]:  
         line = Line(calls, webhooks.events(call.call_control_id), "ws://bot.invalid/media")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(line.listen)
-            tasks.start_soon(keep_humming)
+            tasks.start_soon(listen_and_hum)
             facts = await ask(line)
             tasks.cancel_scope.cancel()
     return facts

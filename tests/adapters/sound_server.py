@@ -1,4 +1,7 @@
-"""A real PulseAudio server of the tests' own: one sink that nobody hears, and a recorder of what it plays."""
+"""A real PulseAudio server of the tests' own.
+
+It has a sink that nobody hears, with a recorder of what it plays, and a microphone into which tests speak.
+"""
 
 import os
 import shutil
@@ -13,6 +16,8 @@ PACKAGES = ("pulseaudio", "pulseaudio-utils", "libasound2-plugins")
 # The voice's own rate: nothing between the player and the recording resamples.
 RATE_HZ = 22050
 HALF_A_SECOND_BYTES = RATE_HZ
+# What ears want: nothing between `SoundServer.say` and the program under test resamples.
+MICROPHONE_RATE_HZ = 16_000
 
 SERVE = (
     *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes"),
@@ -20,6 +25,16 @@ SERVE = (
 )
 # Without norewinds the sink's blocks are 2 s long, and a stream begins up to 1.3 s late.
 SINK = f"module-null-sink sink_name=nul rate={RATE_HZ} channels=1 format=s16le norewinds=1"
+# What is played to the second sink, the microphone hears: the default source, as no other is but monitors.
+AIR = f"module-null-sink sink_name=air rate={MICROPHONE_RATE_HZ} channels=1 format=s16le norewinds=1"
+MICROPHONE = (
+    "module-remap-source source_name=microphone master=air.monitor remix=no "
+    f"rate={MICROPHONE_RATE_HZ} channels=1 format=s16le"
+)
+SAY = (
+    *("nice", "-n", "-10", "pacat", "-d", "air", f"--rate={MICROPHONE_RATE_HZ}", "--channels=1"),
+    *("--format=s16le", "--latency-msec=200"),
+)
 RECORD = (
     # A recorder that is held up loses samples: before all others, where it may.
     *("nice", "-n", "-10", "parec", "-d", "nul.monitor", f"--rate={RATE_HZ}", "--channels=1"),
@@ -39,6 +54,16 @@ class SoundServer:
     def recorded(self) -> bytes:
         """What has been recorded so far."""
         return (self.folder / "recording").read_bytes()
+
+    def say(self, sound: bytes) -> subprocess.Popen[bytes]:
+        """Begin to say *sound* to the microphone: s16le, mono, at its rate.
+
+        It begins within a few hundredths of a second. ``with server.say(sound):`` waits for its end on
+        leaving; to terminate what is returned makes it stop at once.
+        """
+        path = self.folder / f"said-{time.monotonic_ns()}"
+        path.write_bytes(sound)
+        return subprocess.Popen([*SAY, str(path)], stderr=subprocess.DEVNULL, env=self.environment)
 
     @contextmanager
     def recording(self) -> Iterator[Callable[[], bytes]]:
@@ -79,7 +104,8 @@ def running_sound_server(folder: Path) -> Iterator[SoundServer]:
         "PULSE_SERVER": f"unix:{socket}",
     }
     protocol = f"module-native-protocol-unix auth-anonymous=1 socket={socket}"
-    process = subprocess.Popen([*SERVE, "-L", protocol, "-L", SINK], env=environment)
+    modules = [part for module in (protocol, SINK, AIR, MICROPHONE) for part in ("-L", module)]
+    process = subprocess.Popen([*SERVE, *modules], env=environment)
 
     def is_up() -> bool:
         return (

@@ -32,14 +32,26 @@ def test_an_example_ends_with_the_line_in_the_table(script: str) -> None:
     assert ran.stdout.splitlines()[-1] == TABLE[script]
 
 
-def test_the_telephone_bot_is_heard_without_a_gap_and_can_be_interrupted() -> None:
-    command = [sys.executable, "-W", "error", "telnyx_call.py"]
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param((), r"\(something\)", id="loudness"),
+        pytest.param(("--ears", "moonshine"), r".*\bat home\b.*", id="moonshine", marks=pytest.mark.parts),
+    ],
+)
+def test_the_telephone_bot_is_heard_without_a_gap_hears_and_can_be_interrupted(
+    arguments: tuple[str, ...], said: str
+) -> None:
+    command = [sys.executable, "-W", "error", "telnyx_call.py", *arguments]
     ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, timeout=110, check=False)
 
     assert (ran.returncode, ran.stderr) == (0, "")
+    _, greeting, answer, _, lengths = ran.stdout.splitlines()
+    # She has barged in before its end.
+    assert re.fullmatch(r"The caller said '' and heard 'Good morning, [^']*(?<!neighbour\.)'\.", greeting)
+    assert re.fullmatch(rf"The caller said '{said}' and heard .+\.", answer)
     assert re.fullmatch(
-        r"On the line there were 2 stretches of sound without a gap: \d\.\d\d s, \d\.\d\d s\.?",
-        ran.stdout.splitlines()[-1],
+        r"On the line there were 2 stretches of sound without a gap: \d\.\d\d s, \d\.\d\d s", lengths
     )
 
 
@@ -55,7 +67,7 @@ def test_the_telephone_bot_is_heard_without_a_gap_and_can_be_interrupted() -> No
                 "stop_on_empty": "accepted",
                 "overlay_alone": "refused",
                 "duplicate_reply": "accepted",
-                "playback_content": "at least 2048 kB",
+                "most_content_bytes": "at least 2048 kB",
                 "rate_limit": "100000",
                 "caller_codec": "PCMU",
                 "refused_while_streaming": "nothing",
@@ -66,7 +78,9 @@ def test_the_telephone_bot_is_heard_without_a_gap_and_can_be_interrupted() -> No
                 "l16_byteorder": "little",
                 "media_buffer_s": "at least 18 s",
                 "media_overflow": "not told",
-                "lost_socket": "the call goes on",
+                "mark_delay": "0.00 s",
+                "opposite_alone": "heard",
+                "lost_socket": "goes_on",
             },
             id="usual",
         ),
@@ -84,6 +98,9 @@ def test_the_telephone_bot_is_heard_without_a_gap_and_can_be_interrupted() -> No
                 after_error="closed",
                 l16_byteorder="big",
                 media_buffer_s=5.0,
+                most_content_bytes=300_000,
+                opposite_alone="silent",
+                lost_socket="connects",
             ),
             {
                 "prepare": "on_head",
@@ -100,12 +117,19 @@ def test_the_telephone_bot_is_heard_without_a_gap_and_can_be_interrupted() -> No
                 "l16_byteorder": "big",
                 "media_buffer_s": "about 5 s",
                 "media_overflow": "dropped",
+                "most_content_bytes": "at least 256 kB",
+                "opposite_alone": "silent",
+                "lost_socket": "connects",
             },
             id="opposite",
         ),
         pytest.param(
             TelnyxReadings(
-                after_error="closed", obeys_stream_codec=False, media_buffer_s=5.0, media_overflow="closed"
+                after_error="closed",
+                obeys_stream_codec=False,
+                media_buffer_s=5.0,
+                media_overflow="closed",
+                lost_socket="connects",
             ),
             {
                 "short_chunks": "tolerated",
@@ -115,10 +139,12 @@ def test_the_telephone_bot_is_heard_without_a_gap_and_can_be_interrupted() -> No
                 "l16_byteorder": "not told",
                 "media_buffer_s": "about 5 s",
                 "media_overflow": "closed",
-                "lost_socket": "the call goes on",
+                "opposite_alone": "heard",
+                "lost_socket": "connects",
             },
             id="streams that break",
         ),
+        pytest.param(TelnyxReadings(lost_socket="ends"), {"lost_socket": "ends"}, id="calls that break"),
     ],
 )
 def test_the_probe_finds_out_what_telnyx_does(

@@ -16,7 +16,7 @@ from ordered_pipeline.testing.telnyx import (
 )
 from ordered_pipeline.voice import AudioFormat
 from tests.conftest import Run
-from tests.testing.telnyx_lines import Hooks, Server, bot_on, content, mp3, wav
+from tests.testing.telnyx_lines import Bot, Hooks, Server, bot_on, content, mp3, wav
 
 FRAME = b"\x10" * 160
 L16: dict[str, Any] = {"stream_bidirectional_codec": "L16", "stream_bidirectional_sampling_rate": 16000}
@@ -25,8 +25,11 @@ L16: dict[str, Any] = {"stream_bidirectional_codec": "L16", "stream_bidirectiona
 class Line:
     """A call with a media stream that is open."""
 
-    def __init__(self, telnyx: TelnyxSimulator, server: Server, hooks: Hooks, begin_s: float) -> None:
+    def __init__(
+        self, telnyx: TelnyxSimulator, bot: Bot, server: Server, hooks: Hooks, begin_s: float
+    ) -> None:
         self.telnyx = telnyx
+        self.bot = bot
         self.server = server
         self.hooks = hooks
         # When the stream opened: after the command, and the time that it takes to connect.
@@ -64,7 +67,7 @@ async def line(
         assert await bot.code("streaming_start", **body) is None
         with anyio.fail_after(1.0):
             await server.open.wait()
-        yield Line(telnyx, server, hooks, anyio.current_time())
+        yield Line(telnyx, bot, server, hooks, anyio.current_time())
 
 
 def test_a_stream_begins_and_ends_as_telnyx_has_it(run: Run) -> None:
@@ -401,6 +404,64 @@ def test_a_bot_that_closes_is_heard_no_more_but_the_call_goes_on(run: Run) -> No
             assert on.spans() == [(0.0, 0.5)]
             assert on.hooks.told[-1] == ("streaming.stopped", None)
             assert on.call.state == "answered"
+
+    run(main)
+
+
+@pytest.mark.parametrize(("reading", "told"), [("ends", "call.hangup"), ("connects", "streaming.started")])
+@pytest.mark.parametrize("who", ["bot", "network"])
+def test_what_becomes_of_a_call_that_lost_its_socket_is_a_reading(
+    run: Run, reading: str, told: str, who: str
+) -> None:
+    async def main() -> None:
+        readings = TelnyxReadings(lost_socket=reading)  # type: ignore[arg-type]
+        async with line(readings=readings) as on:
+            await on.server.media(FRAME * 5)
+            if who == "bot":
+                assert on.server.socket is not None
+                await on.server.socket.aclose()
+            else:
+                on.stream.break_off()
+            await anyio.sleep(0.9)
+            assert on.call.stream is on.stream
+            await anyio.sleep(1.0)
+            assert [kind for kind, _ in on.hooks.told] == ["streaming.started", "streaming.stopped", told]
+            is_open_again = on.call.stream is not on.stream and on.call.stream.state == "open"
+            assert is_open_again == (reading == "connects")
+            assert on.call.state == ("answered" if is_open_again else "over")
+
+    run(main)
+
+
+def test_a_call_that_is_over_or_has_another_stream_is_not_connected_again(run: Run) -> None:
+    async def main() -> None:
+        readings = TelnyxReadings(lost_socket="connects")
+        for action in ("hangup", "streaming_start"):
+            async with line(readings=readings) as on:
+                on.stream.break_off()
+                body = {"stream_url": "wss://bot.test/"} if action == "streaming_start" else {}
+                assert await on.bot.code(action, **body) is None
+                stream = on.call.stream
+                await anyio.sleep(2.0)
+                assert on.call.stream is stream
+
+    run(main)
+
+
+@pytest.mark.parametrize("reading", ["heard", "silent"])
+@pytest.mark.parametrize("legs", [None, "opposite", "self", "both"])
+def test_who_hears_a_stream_on_a_call_with_one_leg_is_a_reading(
+    run: Run, reading: str, legs: str | None
+) -> None:
+    async def main() -> None:
+        readings = TelnyxReadings(opposite_alone=reading)  # type: ignore[arg-type]
+        async with line(readings=readings, stream_bidirectional_target_legs=legs) as on:
+            await on.server.media(FRAME * 5)
+            await on.server.mark("end")
+            await anyio.sleep(0.2)
+            is_heard = reading == "heard" or legs in {"self", "both"}
+            assert on.spans() == ([(0.0, 0.1)] if is_heard else [])
+            assert on.server.marks == ["end"]
 
     run(main)
 

@@ -2,6 +2,7 @@
 
 import math
 import socket as sockets
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeAlias
@@ -10,6 +11,8 @@ import anyio
 import h11
 import httpx
 import pytest
+import trio
+import trio.testing
 from anyio.abc import SocketAttribute, SocketStream
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
@@ -401,3 +404,23 @@ def test_queued_clips_have_no_gap_in_real_time_either(loop: Loop) -> None:
             assert math.isclose(sum(sound.duration_s for sound in timeline.sounds), 0.6)
 
     run(loop, main)
+
+
+def test_time_may_run_faster_over_real_connections_too() -> None:
+    async def main() -> None:
+        async with (
+            TelnyxSimulator() as telnyx,
+            telnyx.serve() as url,
+            client_of(telnyx, url) as (client, call),
+        ):
+            for _ in range(3):
+                await client.post("playback_start", json=content(wav(5.0)))
+            await anyio.sleep(16.0)
+            assert call.timeline.gaps() == []
+            assert [round(each.duration_s, 6) for each in call.timeline.sounds] == [5.0, 5.0, 5.0]
+            assert call.timeline.sounds[-1].end_s < anyio.current_time()
+
+    began_s = time.monotonic()
+    # Twenty seconds a second.
+    trio.run(main, clock=trio.testing.MockClock(rate=20.0))
+    assert time.monotonic() - began_s < 10.0

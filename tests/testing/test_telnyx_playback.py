@@ -266,3 +266,14 @@ def test_whose_state_a_webhook_has_is_a_reading(run: Run, reading: str, states: 
             assert found[0] == "QQ=="
 
     run(main)
+
+
+def test_how_large_a_file_in_a_command_may_be_is_a_reading(run: Run) -> None:
+    async def main() -> None:
+        file = wav(0.5)
+        for most, code in ((len(file), None), (len(file) - 1, "10033")):
+            readings = TelnyxReadings(most_content_bytes=most)
+            async with TelnyxSimulator(readings=readings) as telnyx, bot_on(telnyx) as bot:
+                assert await bot.code("playback_start", **content(file)) == code
+
+    run(main)

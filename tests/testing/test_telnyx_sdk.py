@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from ordered_pipeline.testing.telnyx import RestFault, TelnyxSimulator, TelnyxTiming
-from tests.testing.telnyx_lines import Hooks, Server, content, wav
+from tests.testing.telnyx_lines import Hooks, Server, content, until, wav
 
 __test__ = find_spec("telnyx") is not None
 
@@ -81,3 +81,32 @@ def test_telnyx_own_client_finds_nothing_amiss(loop: str) -> None:
             await main()
 
     anyio.run(bounded, backend=loop)
+
+
+def test_a_bot_made_of_telnyx_own_client_has_the_gaps_of_one_that_waits_for_each_end() -> None:
+    import telnyx as sdk  # noqa: PLC0415  # as above
+
+    async def main() -> None:
+        hooks = Hooks()
+        async with (
+            TelnyxSimulator(webhooks=hooks) as telnyx,
+            telnyx.serve() as url,
+            sdk.AsyncTelnyx(api_key=telnyx.api_key, base_url=url) as client,
+        ):
+            call = telnyx.incoming_call(is_answered=True)
+            file = content(wav(0.2))["playback_content"]
+            assert isinstance(file, str)
+            for number in range(1, 4):
+                await client.calls.actions.start_playback(
+                    call.call_control_id, playback_content=file, audio_type="wav"
+                )
+                await until(lambda: hooks.told.count(("call.playback.ended", "completed")) == number)  # noqa: B023  # at once
+            gaps = [gap.duration_s for gap in call.timeline.gaps()]
+        assert len(gaps) == 2
+        assert min(gaps) >= 0.44
+
+    async def bounded() -> None:
+        with anyio.fail_after(30.0):
+            await main()
+
+    anyio.run(bounded)

@@ -88,6 +88,21 @@ def test_what_fails_is_sent_again_with_the_same_id_and_then_elsewhere(run: Run) 
     run(main)
 
 
+def test_a_command_can_say_when_webhooks_are_sent_again(run: Run) -> None:
+    async def main() -> None:
+        hooks = Hooks(200, *[500] * 9)
+        async with TelnyxSimulator(webhooks=hooks) as telnyx, bot_on(telnyx, is_answered=False) as bot:
+            policies = {"call.answered": {"retries_ms": [100, 200]}, "call.hangup": {"retries_ms": []}}
+            await bot.send("answer", webhook_retries_policies=policies)
+            await anyio.sleep(1.0)
+            await bot.send("hangup")
+            await anyio.sleep(1.0)
+        assert [kind for kind, _ in hooks.told] == ["call.initiated", *["call.answered"] * 3, "call.hangup"]
+        assert hooks.times_s == pytest.approx([0.06, 0.3, 0.4, 0.6, 1.54])
+
+    run(main)
+
+
 @pytest.mark.parametrize("status", [301, 400, 404])
 def test_other_refusals_are_taken_as_they_are(run: Run, status: int) -> None:
     async def main() -> None:

@@ -61,8 +61,8 @@ def riff(*chunks: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
 
 
-def read(data: bytes, *, step: int = 1) -> tuple[bytes, WavFormat | None]:
-    reader = WavReader()
+def read(data: bytes, *, step: int = 1, any_width: bool = False) -> tuple[bytes, WavFormat | None]:
+    reader = WavReader(any_width=any_width)
     samples = b"".join(reader.push(data[at : at + step]) for at in range(0, len(data), step))
     reader.finish()
     return samples, reader.format
@@ -139,6 +139,51 @@ def test_other_samples_are_refused_by_name(options: dict[str, int], what: str) -
         f"got {what}; ask for 16 bit PCM$",
     ):
         read(file)
+
+
+@pytest.mark.parametrize(
+    ("options", "data", "expected"),
+    [
+        ({"bits": 8}, b"\x80\x01\xff", "0000 0081 007f"),
+        ({"bits": 24}, b"\1\2\3\4\5\6", "0203 0506"),
+        ({"bits": 32}, b"\1\2\3\4\5\6\7\x08", "0304 0708"),
+        ({"tag": 3, "bits": 32}, struct.pack("<2f", 1, -1), "ff7f 0180"),
+        ({"tag": 3, "bits": 64}, struct.pack("<2d", 1, -1), "ff7f 0180"),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 5, 1000])
+def test_samples_of_any_width_are_made_16_bit_ones_where_that_is_wanted(
+    options: dict[str, int], data: bytes, expected: str, step: int
+) -> None:
+    file = riff(format_chunk(**options), chunk(b"data", data))
+
+    assert read(file, step=step, any_width=True) == (bytes.fromhex(expected), WavFormat("s16le", 8000, 1))
+
+
+def test_of_samples_that_are_made_16_bit_ones_a_last_half_one_is_left_out() -> None:
+    file = riff(format_chunk(bits=24), chunk(b"data", b"\1\2\3\4\5", size=100))
+
+    assert read(file[:-1], any_width=True)[0] == b"\2\3"
+
+
+def test_samples_that_are_no_integers_or_floats_are_refused_at_any_width() -> None:
+    file = riff(format_chunk(tag=0x11, bits=4), chunk(b"data", bytes(8)))
+
+    with pytest.raises(
+        WavError,
+        match=r"^a WAV file must hold integers or floats, or mu-law or A-law of 8 bits, "
+        "got samples of format tag 0x0011 of 4 bits; ask for 16 bit PCM$",
+    ):
+        read(file, any_width=True)
+
+
+@pytest.mark.parametrize(("size", "missing_s"), [(16_000, 0.75), (4_000, 0.0), (0, 0.0), (0x7FFFF000, 0.0)])
+def test_what_the_header_promised_and_did_not_come_is_told_in_seconds(size: int, missing_s: float) -> None:
+    reader = WavReader()
+
+    reader.push(riff(format_chunk(), chunk(b"data", bytes(4_000), size=size)))
+
+    assert reader.missing_s == missing_s
 
 
 @pytest.mark.parametrize(

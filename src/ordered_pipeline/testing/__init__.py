@@ -1,6 +1,13 @@
 """Tools for testing code that uses `ordered_pipeline`."""
 
-from ordered_pipeline.testing._checks import ContractBroken, check_llm, check_player, check_stt, check_tts
+from ordered_pipeline.testing._checks import (
+    ContractBroken,
+    check_llm,
+    check_player,
+    check_stt,
+    check_tts,
+    check_vad,
+)
 from ordered_pipeline.testing._language_model import ReplyRequest, ReplyScript, ScriptedLanguageModel
 from ordered_pipeline.testing._playback import ClipFault, RecordedPlayback, Sound
 from ordered_pipeline.testing._player import RecordingPlayer, Silence
@@ -16,6 +23,7 @@ from ordered_pipeline.testing._text_to_speech import (
     word_times,
 )
 from ordered_pipeline.testing._virtual_time import LoopName, run_in_virtual_time, virtual_time
+from ordered_pipeline.testing._voice_activity import ScriptedVoiceActivityDetector
 
 __all__ = [
     "ChooseScript",
@@ -30,6 +38,7 @@ __all__ = [
     "ScriptedSpeechToText",
     "ScriptedStream",
     "ScriptedTextToSpeech",
+    "ScriptedVoiceActivityDetector",
     "ServiceRequest",
     "Silence",
     "Sound",
@@ -41,6 +50,7 @@ __all__ = [
     "check_player",
     "check_stt",
     "check_tts",
+    "check_vad",
     "run_in_virtual_time",
     "scripted_audio",
     "simulate",

@@ -1,7 +1,9 @@
 """The voice layer: a reply that starts early, never stutters, and can be interrupted."""
 
 from ordered_pipeline.voice._audio import AudioChunk, AudioFormat, Word
+from ordered_pipeline.voice._caller_audio import convert_audio
 from ordered_pipeline.voice._clip import Clip
+from ordered_pipeline.voice._conversation import Conversation, ServiceFailure, Turn, converse
 from ordered_pipeline.voice._convert import AudioError
 from ordered_pipeline.voice._functions import player_from, tts_from
 from ordered_pipeline.voice._gaps import Cause, Gap, Part
@@ -30,6 +32,7 @@ __all__ = [
     "AudioFormat",
     "Cause",
     "Clip",
+    "Conversation",
     "Gap",
     "HeardText",
     "LanguageModel",
@@ -45,16 +48,20 @@ __all__ = [
     "Segment",
     "SegmentTimes",
     "SentenceSplitter",
+    "ServiceFailure",
     "SpeechPolicy",
     "SpeechToText",
     "TextToSpeech",
     "Timeline",
     "TimelineCheckError",
     "Transcript",
+    "Turn",
     "VoiceActivity",
     "VoiceActivityDetector",
     "Word",
     "chrome_trace",
+    "converse",
+    "convert_audio",
     "html_page",
     "player_from",
     "speak",

@@ -10,14 +10,18 @@ Source:
 
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, final
+
+from ordered_pipeline.wire._pcm import f32_to_s16, f64_to_s16, s24_to_s16, s32_to_s16, u8_to_s16
 
 HEADER_BYTES: Final[int] = 44
 # Sizes in the header are 32 bit, and the first one counts 36 bytes of the header itself.
 MAX_DATA_BYTES: Final[int] = 2**32 - 1 - 36
 
 _PCM: Final = 1
+_FLOAT: Final = 3
 _EXTENSIBLE: Final = 0xFFFE
 # The format tags and bits a sample that are read, and what other tags are called.
 _ENCODINGS: Final[dict[tuple[int, int], Literal["s16le", "mulaw", "alaw"]]] = {
@@ -25,11 +29,21 @@ _ENCODINGS: Final[dict[tuple[int, int], Literal["s16le", "mulaw", "alaw"]]] = {
     (6, 8): "alaw",
     (7, 8): "mulaw",
 }
-_TAGS: Final[dict[int, str]] = {_PCM: "integers", 3: "floats", 6: "A-law", 7: "mu-law"}
+# Those that are made 16 bit, and by what.
+_WIDTHS: Final[dict[tuple[int, int], Callable[[bytes], bytes]]] = {
+    (_PCM, 8): u8_to_s16,
+    (_PCM, 24): s24_to_s16,
+    (_PCM, 32): s32_to_s16,
+    (_FLOAT, 32): f32_to_s16,
+    (_FLOAT, 64): f64_to_s16,
+}
+_TAGS: Final[dict[int, str]] = {_PCM: "integers", _FLOAT: "floats", 6: "A-law", 7: "mu-law"}
 _RIFF: Final = struct.Struct("<4sI4s")
 _CHUNK: Final = struct.Struct("<4sI")
 _FORMAT: Final = struct.Struct("<HHIIHH")
 _SUBFORMAT_AT: Final = 24
+# Writers into a pipe put down a length that no file has: 2 GiB less some, or all that the header can tell.
+_LEAST_UNKNOWN_BYTES: Final = 0x7FFF0000
 # An extensible format has 40 bytes. What claims to be much longer is no format.
 _MOST_FORMAT_BYTES: Final = 1024
 
@@ -87,22 +101,42 @@ class WavReader:
 
     The length in the header is heeded; 0 and what is longer than the file stand for "up to the end", for they
     come from writers that did not know it yet. Chunks other than the format and the samples are passed over.
+
+    Attributes:
+        format: How what is given out is to be read; known as soon as anything is.
+        missing_s: How much sound the header promises that has not come yet, in seconds; 0 where its writer
+            did not know the length.
     """
 
-    def __init__(self) -> None:
-        """Begin a file."""
-        self.format: WavFormat | None = None  # known as soon as samples are given out
+    def __init__(self, *, any_width: bool = False) -> None:
+        """Begin a file.
+
+        Args:
+            any_width: Whether integers of 8, 24 and 32 bits and floats are taken as well, and made 16 bit.
+        """
+        self.format: WavFormat | None = None
+        self._any_width: bool = any_width
         self._pending: bytearray = bytearray()
         self._is_riff: bool = False
         self._skip_bytes: int = 0
         self._is_data: bool = False
         self._data_bytes: float = math.inf  # what is left of the samples
+        self._is_length_known: bool = False
+        self._bytes_a_second: int = 0
+        # For samples that are made 16 bit: by what, how many bytes one has, and what was there of the last.
+        self._narrow: Callable[[bytes], bytes] | None = None
+        self._width: int = 1
+        self._rest: bytes = b""
+
+    @property
+    def missing_s(self) -> float:
+        return self._data_bytes / self._bytes_a_second if self._is_length_known else 0.0
 
     def push(self, data: bytes) -> bytes:
         """Take the next bytes of the file and return the samples among them, not always whole ones.
 
         Raises:
-            WavError: It is no WAV file, or not one of 16 bit integers, mu-law or A-law.
+            WavError: It is no WAV file, or its samples are not read.
         """
         if not self._is_data:
             self._pending += data
@@ -112,7 +146,7 @@ class WavReader:
             self._pending.clear()
         samples = data if len(data) <= self._data_bytes else data[: int(self._data_bytes)]
         self._data_bytes -= len(samples)
-        return samples
+        return samples if self._narrow is None else self._narrowed(self._narrow, samples)
 
     def finish(self) -> None:
         """Say that the file has ended.
@@ -122,6 +156,12 @@ class WavReader:
         """
         if not self._is_data and (self._is_riff or self._pending):
             raise WavError("the WAV file ended inside its header")
+
+    def _narrowed(self, narrow: Callable[[bytes], bytes], data: bytes) -> bytes:
+        data = self._rest + data
+        whole = len(data) - len(data) % self._width
+        self._rest = data[whole:]
+        return narrow(data[:whole])
 
     def _read_header(self) -> bool:
         """Read up to where the samples begin; return whether there was enough."""
@@ -157,29 +197,37 @@ class WavReader:
                 raise WavError("a WAV file must tell its format before its samples, got none")
             del pending[: _CHUNK.size]
             self._is_data, self._data_bytes = True, size or math.inf
+            self._is_length_known = 0 < size < _LEAST_UNKNOWN_BYTES
             return True
         if kind == b"fmt ":
             if not _FORMAT.size <= size <= _MOST_FORMAT_BYTES:
                 raise WavError(f"a WAV file's format must have {_FORMAT.size} to 40 bytes, got {size}")
             if len(pending) < _CHUNK.size + size:
                 return False
-            self.format = _format(bytes(pending[_CHUNK.size : _CHUNK.size + size]))
+            self._read_format(bytes(pending[_CHUNK.size : _CHUNK.size + size]))
         # A chunk of odd length is followed by a byte that does not count.
         self._skip_bytes = _CHUNK.size + size + size % 2
         return True
 
-
-def _format(chunk: bytes) -> WavFormat:
-    tag, channels, sample_rate_hz, _, _, bits = _FORMAT.unpack_from(chunk)
-    if tag == _EXTENSIBLE and len(chunk) >= _SUBFORMAT_AT + 2:
-        (tag,) = struct.unpack_from("<H", chunk, _SUBFORMAT_AT)
-    encoding = _ENCODINGS.get((tag, bits))
-    if encoding is None:
-        what = _TAGS.get(tag, f"samples of format tag {tag:#06x}")
-        raise WavError(
-            f"a WAV file must hold 16 bit integers, or mu-law or A-law of 8 bits, got {what} of {bits} bits; "
-            "ask for 16 bit PCM"
-        )
-    if not (channels and sample_rate_hz):
-        raise WavError(f"a WAV file must have channels and a rate, got {channels} and {sample_rate_hz} Hz")
-    return WavFormat(encoding, sample_rate_hz, channels)
+    def _read_format(self, chunk: bytes) -> None:
+        tag, channels, sample_rate_hz, _, _, bits = _FORMAT.unpack_from(chunk)
+        if tag == _EXTENSIBLE and len(chunk) >= _SUBFORMAT_AT + 2:
+            (tag,) = struct.unpack_from("<H", chunk, _SUBFORMAT_AT)
+        encoding = _ENCODINGS.get((tag, bits))
+        if encoding is None and self._any_width:
+            self._narrow = _WIDTHS.get((tag, bits))
+            encoding = "s16le" if self._narrow is not None else None
+        if encoding is None:
+            what = _TAGS.get(tag, f"samples of format tag {tag:#06x}")
+            linear = "integers or floats" if self._any_width else "16 bit integers"
+            raise WavError(
+                f"a WAV file must hold {linear}, or mu-law or A-law of 8 bits, got {what} of {bits} bits; "
+                "ask for 16 bit PCM"
+            )
+        if not (channels and sample_rate_hz):
+            raise WavError(
+                f"a WAV file must have channels and a rate, got {channels} and {sample_rate_hz} Hz"
+            )
+        self.format = WavFormat(encoding, sample_rate_hz, channels)
+        self._width = bits // 8
+        self._bytes_a_second = sample_rate_hz * channels * self._width

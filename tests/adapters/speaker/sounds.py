@@ -1,4 +1,4 @@
-"""What the tests of the speaker play."""
+"""What the tests of speaker and microphone play and say."""
 
 import random
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from tests.adapters.sound_server import RATE_HZ
 FORMAT = AudioFormat("s16le", RATE_HZ)
 
 
-def noise(seconds: float) -> bytes:
+def noise(seconds: float, *, rate_hz: int = RATE_HZ) -> bytes:
     """Return sound in which every place is different, and no sample is silent."""
     numbers = random.Random(seconds)  # noqa: S311  # no secret
-    return bytes(numbers.randrange(1, 256) for _ in range(2 * round(seconds * RATE_HZ)))
+    return bytes(numbers.randrange(1, 256) for _ in range(2 * round(seconds * rate_hz)))
 
 
 def clip_of(*data: bytes, is_whole: bool = True) -> Clip:

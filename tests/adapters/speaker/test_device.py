@@ -10,8 +10,9 @@ import anyio
 import miniaudio
 import pytest
 
+from ordered_pipeline.adapters._miniaudio import Feed
 from ordered_pipeline.adapters.speaker import SpeakerError
-from ordered_pipeline.adapters.speaker._device import Feed, open_device
+from ordered_pipeline.adapters.speaker._device import open_device
 from tests.adapters.sound_server import SoundServer, without_sound
 from tests.adapters.speaker.sounds import FORMAT, enter
 

@@ -33,9 +33,31 @@ def test_requests_that_come_late_now_and_then_move_nothing() -> None:
     clock = DeviceClock(RATE_HZ, start_s=10.0)
 
     for index in range(100):
-        asked(clock, 1, first=index, late_s=0.0 if index % 10 == 0 else 0.2)
+        asked(clock, 1, first=index, late_s=0.0 if index % 10 == 0 else 0.1)
 
     assert clock.time_of(500) == 10.5
+
+
+def test_a_device_that_asks_later_than_it_was_started_began_then() -> None:
+    clock = DeviceClock(RATE_HZ, start_s=9.8)
+
+    asked(clock, 100)
+
+    assert clock.time_of(500) == 10.5
+
+
+def test_a_device_that_has_played_all_it_had_is_known_to_have_stood_still() -> None:
+    clock = DeviceClock(RATE_HZ, start_s=10.0)
+    asked(clock, 50)
+
+    # It had sound until 17.5.
+    starved = [
+        clock.asked(position, now_s) for position, now_s in [(7500, 18.0), (7650, 18.05), (7800, 18.2)]
+    ]
+
+    assert starved == [True, False, False]
+    assert clock.time_of(7500) == 18.0
+    assert clock.position_at(18.1) == 7600
 
 
 @pytest.mark.parametrize("stood_still_s", [0.5, 3600.0])

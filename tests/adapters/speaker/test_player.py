@@ -1,5 +1,6 @@
 """Against a real sound server, which records what it plays. Each test takes the time that its sound takes."""
 
+import ctypes
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,8 @@ from tests.adapters.sound_server import (
     wait_until,
 )
 from tests.adapters.speaker.sounds import FORMAT, clip_of, enter, noise, pieces_of
+
+pytestmark = pytest.mark.parts
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
@@ -83,6 +86,52 @@ def test_leaving_the_block_lets_sound_what_was_accepted(
 
     assert sound in recorded
     assert result == PlaybackResult("completed", 0.8)
+
+
+def test_sound_that_is_held_up_is_an_underrun_and_later_places_are_known(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interpreter's lock is held: not even the device's thread runs."""
+    enter(sound_server.environment, monkeypatch)
+    early, late = noise(1.2), noise(1.0)
+
+    async def main() -> float:
+        async with Speaker(FORMAT) as speaker:
+            first = await speaker.play(clip_of(early))
+            second = await speaker.play(clip_of(late))
+            started_s = await first.started()
+            await anyio.sleep_until(started_s + 0.5)
+            assert speaker.underruns == 0
+            ctypes.PyDLL(None).usleep(600_000)
+            second_s = await second.started()
+            assert speaker.underruns == 1
+            await anyio.sleep_until(second_s + 0.2)
+            await speaker.clear()
+        assert speaker.underruns == 1
+        return second_s - started_s
+
+    with sound_server.recording() as stop:
+        apart_s = anyio.run(main)
+        recorded = stop()
+
+    between = recorded.index(late[:200]) - recorded.index(early[:200])
+    assert between / 2 / RATE_HZ > 1.3
+    assert apart_s == pytest.approx(between / 2 / RATE_HZ, abs=Speaker(FORMAT).capabilities.position_error_s)
+
+
+def test_a_rate_that_no_device_has_is_an_error(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(sound_server.environment, monkeypatch)
+
+    async def main() -> None:
+        async with Speaker(AudioFormat("s16le", 10_000_000)):
+            pass
+
+    with pytest.raises(
+        SpeakerError, match=r"^no sound device could be opened \(failed to init device, -\d+\)$"
+    ):
+        anyio.run(main)
 
 
 @BACKENDS
@@ -211,6 +260,7 @@ def test_a_voice_that_dribbles_is_heard(sound_server: SoundServer, monkeypatch: 
             await anyio.to_thread.run_sync(wait_until, lambda: first in sound_server.recorded)
             await clip.put(AudioChunk(rest))
             clip.end()
+        assert speaker.underruns == 1
 
     with sound_server.recording() as stop:
         anyio.run(main)

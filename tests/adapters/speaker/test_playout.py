@@ -33,7 +33,7 @@ def test_blocks_sound_in_order_with_nothing_between() -> None:
     assert (playout.taken, playout.queued, playout.sound_end) == (5, 0, 5)
 
 
-def test_what_is_missing_is_silence_and_counts() -> None:
+def test_what_is_missing_is_silence_and_has_its_place() -> None:
     playout = Playout(FORMAT, lead_s=0.1)
     put(playout, 1)
     taken = playout.take(3)
@@ -42,6 +42,7 @@ def test_what_is_missing_is_silence_and_counts() -> None:
 
     assert taken == samples(1, 0, 0, 2, 0)
     assert second.start == 3
+    assert playout.underruns == 0
     assert (playout.taken, playout.sound_end) == (5, 4)
 
 
@@ -61,6 +62,7 @@ def test_a_block_may_come_in_pieces_and_run_dry() -> None:
 
     assert taken == samples(1, 2, 3, 0, 0, 4, 5)
     assert block.spans == [(0, 3), (5, 7)]
+    assert playout.underruns == 1
     assert ends == [None, None, 7]
     assert [block.sounded(position) for position in (0, 2, 4, 6, 9)] == [0, 2, 3, 4, 5]
 

@@ -1,4 +1,5 @@
 import json
+import logging
 import math
 from collections.abc import Awaitable, Callable
 
@@ -11,7 +12,9 @@ from ordered_pipeline.adapters.telnyx import (
     CallOverError,
     CommandLostError,
     CommandRefusedError,
+    StreamingStart,
 )
+from ordered_pipeline.testing.telnyx import TelnyxSimulator
 from ordered_pipeline.wire._telnyx_calls import CommandAccepted, Hangup, PlaybackStop
 from tests.conftest import Run
 
@@ -229,3 +232,24 @@ def test_a_wrong_option_is_refused(options: dict[str, str | float], message: str
 
 def test_the_key_is_never_shown() -> None:
     assert "KEY-secret" not in repr(CallControl(httpx.AsyncClient(), api_key="KEY-secret"))
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_neither_a_key_nor_a_token_is_logged_by_anybody(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.NOTSET)
+
+    async def main() -> None:
+        async with TelnyxSimulator() as telnyx, telnyx.serve() as url, httpx.AsyncClient() as client:
+            call = telnyx.incoming_call(is_answered=True)
+            calls = CallControl(client, api_key=telnyx.api_key, base_url=url)
+            stream = StreamingStart(stream_url="ws://127.0.0.1:1/", stream_auth_token="a secret")  # noqa: S106  # of a test
+            await calls.send(call.call_control_id, stream)
+            call.hang_up()
+            with pytest.raises(CallOverError):
+                await calls.send(call.call_control_id, Hangup())
+            assert telnyx.api_key not in caplog.text
+            assert "a secret" not in caplog.text
+
+    anyio.run(main, backend=loop)
+    # The client's own package tells of requests.
+    assert "streaming_start" in caplog.text

@@ -1,12 +1,21 @@
 """The media stream on the simulated Telnyx: what is heard on the call, to the sample."""
 
+import sys
 from collections.abc import Awaitable, Callable
 
 import anyio
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ordered_pipeline.adapters.telnyx import MediaStream, StreamEvent, TelnyxStreamClosedError
+from ordered_pipeline.adapters.telnyx import (
+    CallControl,
+    MediaStream,
+    StreamEvent,
+    StreamingStart,
+    TelnyxStreamClosedError,
+)
 from ordered_pipeline.testing import LoopName, ScriptedTextToSpeech, SpeechScript, run_in_virtual_time
 from ordered_pipeline.testing.telnyx import (
     MarkFault,
@@ -16,10 +25,12 @@ from ordered_pipeline.testing.telnyx import (
     TelnyxSimulator,
     TelnyxTiming,
 )
-from ordered_pipeline.voice import AudioFormat, HeardText, speak
+from ordered_pipeline.voice import AudioFormat, HeardText, Prefetch, speak
 from ordered_pipeline.wire._telnyx_media import Dtmf, StreamError
 from tests.adapters.telnyx.media_line import PCMU, TOKEN, said_by
-from tests.conftest import Run
+from tests.adapters.telnyx.steps import acting, until_spared
+from tests.conftest import LOOPS, Run
+from tests.core.probes import strictly
 
 TEXT = "It is late by now. Please hold the line for a moment! We are open at nine."
 TIMING = TelnyxTiming(media_latency_s=0.03, jitter_buffer_s=0.06)
@@ -35,36 +46,45 @@ async def call_with(
     marks: MarkFault | None = None,
 ) -> SimulatedCall:
     """Have *bot* talk on the media stream of one answered call, and return the call."""
+
+    async def serve(socket: MemorySocket, telnyx: TelnyxSimulator, call: SimulatedCall) -> None:
+        async with MediaStream(
+            socket, auth_token=TOKEN, audio_format=audio_format, l16_byteorder=readings.l16_byteorder
+        ) as stream:
+            await bot(stream, telnyx, call)
+
+    return await call_to(serve, audio_format=audio_format, readings=readings, marks=marks)
+
+
+async def call_to(
+    serve: Callable[[MemorySocket, TelnyxSimulator, SimulatedCall], Awaitable[None]],
+    *,
+    audio_format: AudioFormat = PCMU,
+    readings: TelnyxReadings = TelnyxReadings(),  # noqa: B008  # as above
+    marks: MarkFault | None = None,
+) -> SimulatedCall:
+    """Have the media stream of one answered call served, and return the call."""
     over = anyio.Event()
 
-    async def serve(socket: MemorySocket) -> None:
-        stream = MediaStream(
-            socket, auth_token=TOKEN, audio_format=audio_format, l16_byteorder=readings.l16_byteorder
-        )
+    async def media(socket: MemorySocket) -> None:
         try:
-            async with stream:
-                await bot(stream, telnyx, call)
+            await serve(socket, telnyx, call)
         finally:
             over.set()
 
-    async with TelnyxSimulator(media=serve, timing=TIMING, readings=readings) as telnyx:
+    async with TelnyxSimulator(media=media, timing=TIMING, readings=readings) as telnyx:
         call = telnyx.incoming_call(is_answered=True)
         if marks is not None:
             telnyx.fault(marks)
-        async with httpx.AsyncClient(
-            transport=telnyx.transport(), headers={"authorization": f"Bearer {telnyx.api_key}"}
-        ) as client:
-            reply = await client.post(
-                f"https://telnyx.test/v2/calls/{call.call_control_id}/actions/streaming_start",
-                json={
-                    "stream_url": "wss://bot.test",
-                    "stream_auth_token": TOKEN,
-                    "stream_bidirectional_mode": "rtp",
-                    "stream_bidirectional_codec": "L16" if audio_format == L16 else "PCMU",
-                    "stream_bidirectional_sampling_rate": audio_format.sample_rate_hz,
-                },
+        async with httpx.AsyncClient(transport=telnyx.transport()) as client:
+            command = StreamingStart(
+                stream_url="wss://bot.test",
+                stream_auth_token=TOKEN,
+                stream_bidirectional_mode="rtp",
+                stream_bidirectional_codec="L16" if audio_format == L16 else "PCMU",
+                stream_bidirectional_sampling_rate=16000 if audio_format == L16 else 8000,
             )
-        assert reply.status_code == 200, reply.text
+            await CallControl(client, api_key=telnyx.api_key).send(call.call_control_id, command)
         await over.wait()
     return call
 
@@ -87,58 +107,123 @@ def test_a_reply_is_heard_to_the_sample_without_a_gap(run: Run, byteorder: str) 
 
         heard = call.timeline.data()
         assert call.timeline.gaps() == []
+        assert call.stream is not None
+        assert call.stream.underruns == 0
         assert heard.startswith(said_by(tts))
         assert set(heard[len(said_by(tts)) :]) <= {0xFF if audio_format == PCMU else 0}
 
 
-@pytest.mark.parametrize("at_s", [0.5, 1.0, 2.345])
-def test_a_barge_in_is_silence_within_40_ms(run: Run, at_s: float) -> None:
-    told: list[tuple[float, HeardText]] = []
+def test_a_voice_that_has_later_sentences_ready_first_is_heard_in_order(run: Run) -> None:
+    tts = ScriptedTextToSpeech(
+        lambda segment, _: SpeechScript(first_audio_s=2.0 - 0.9 * segment.index), audio_format=PCMU
+    )
 
     async def bot(stream: MediaStream, _: TelnyxSimulator, __: SimulatedCall) -> None:
-        async with speak(TEXT, tts=voice(), player=stream) as reply:
-            await anyio.sleep(at_s)
-            instant_s = anyio.current_time()
-            told.append((instant_s, await reply.interrupt()))
-            await anyio.sleep(1.0)
+        async with speak(TEXT, tts=tts, player=stream, prefetch=Prefetch(segments=3)) as reply:
+            await reply.finished()
 
     call = run(lambda: call_with(bot))
 
-    instant_s, heard = told[0]
-    last = call.timeline.sounds[-1]
-    assert last.end_s <= instant_s + 0.04
-    assert heard.text + heard.unheard == TEXT
+    assert tts.most_running == 3
+    assert call.timeline.data().startswith(said_by(tts))
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "trio"])
-def test_whenever_the_caller_hangs_up_nothing_hangs_and_the_reply_says_so(loop: LoopName) -> None:
-    async def one(at_s: float, how: str) -> str | None:
-        said: list[str] = []
+@settings(max_examples=100)
+@given(st.sampled_from(LOOPS), st.floats(0.0, 6.0))
+def test_a_barge_in_at_any_instant_is_silence_within_40_ms(loop: LoopName, after_s: float) -> None:
+    async def bot(stream: MediaStream, _: TelnyxSimulator, call: SimulatedCall) -> None:
+        async with speak(TEXT, tts=voice(), player=stream) as reply:
+            await anyio.sleep(after_s)
+            instant_s = anyio.current_time()
+            heard = await reply.interrupt()
+            await anyio.sleep(1.0)
+        assert max((sound.end_s for sound in call.timeline.sounds), default=0.0) <= instant_s + 0.04
+        assert TEXT.startswith(heard.text + heard.unheard)
 
-        async def bot(stream: MediaStream, _: TelnyxSimulator, call: SimulatedCall) -> None:
-            async def end() -> None:
-                await anyio.sleep(at_s)
-                assert call.stream is not None
-                if how == "hang up":
-                    call.hang_up()
-                else:
-                    call.stream.break_off(1006)
+    async def main() -> None:
+        await call_with(bot)
 
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(end)
-                with pytest.raises(TelnyxStreamClosedError) as told:
-                    async with speak(TEXT, tts=voice(), player=stream) as reply:
+    run_in_virtual_time(main, loop=loop)
+
+
+async def left_by_the_caller(
+    how: str, script: SpeechScript, *, nth: int = sys.maxsize, at_s: float | None = None
+) -> str:
+    """Speak until the call or its socket is over: after so many steps of the loop, or at an instant.
+
+    Returns:
+        Why it could not be spoken to its end, ``"whole"`` if it was.
+    """
+    told, tts = "whole", ScriptedTextToSpeech(script, audio_format=PCMU)
+
+    async def serve(socket: MemorySocket, _: TelnyxSimulator, call: SimulatedCall) -> None:
+        nonlocal told
+
+        def end() -> None:
+            if how == "hang up":
+                call.hang_up()
+            elif call.stream is not None:
+                call.stream.break_off(1006)
+
+        async with anyio.create_task_group() as tasks:
+            if at_s is not None:
+                tasks.start_soon(_later, at_s, end)
+            with acting(nth, end):
+                try:
+                    async with (
+                        MediaStream(socket, auth_token=TOKEN) as stream,
+                        speak(TEXT, tts=tts, player=stream) as reply,
+                    ):
                         await reply.finished()
-                said.append(str(told.value))
+                except TelnyxStreamClosedError as error:
+                    told = str(error).removeprefix("nothing can be played on the media stream: ")
+            tasks.cancel_scope.cancel()
 
-        with anyio.fail_after(20.0):
-            await call_with(bot)
-        return said[0]
+    with anyio.fail_after(20.0):
+        await call_to(serve)
+    assert tts.running == 0
+    return told
 
-    for step in range(25):
-        for how, why in (("hang up", "Telnyx has ended it"), ("break off", "the socket was closed")):
-            said = run_in_virtual_time(one, step / 5, how, loop=loop)
-            assert said == f"nothing can be played on the media stream: {why}"
+
+async def _later(at_s: float, act: Callable[[], object]) -> None:
+    await anyio.sleep_until(at_s)
+    act()
+
+
+WHYS = {
+    "hang up": {"Telnyx has ended it", "the socket was closed before the stream was started"},
+    "break off": {"the socket was closed", "the socket was closed before the stream was started"},
+}
+
+
+@pytest.mark.parametrize("run", ["asyncio", "trio"], indirect=True)
+@pytest.mark.parametrize("how", WHYS)
+def test_at_whatever_step_of_a_turn_the_caller_hangs_up_nothing_is_left_and_the_reply_says_so(
+    run: Run, how: str
+) -> None:
+    async def main(nth: int) -> str:
+        return await left_by_the_caller(how, SpeechScript(first_audio_s=0.01, audio_s=0.12), nth=nth)
+
+    def attempt(nth: int) -> bool:
+        told = strictly(run, main, nth)
+        assert told in {"whole", *WHYS[how]}
+        return told != "whole"
+
+    assert until_spared(attempt) > 300
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(LOOPS), st.sampled_from(sorted(WHYS)), st.floats(0.0, 6.0))
+def test_at_whatever_instant_the_caller_hangs_up_nothing_hangs_and_the_reply_says_so(
+    loop: LoopName, how: str, at_s: float
+) -> None:
+    async def main() -> str:
+        return await left_by_the_caller(how, SpeechScript(first_audio_s=0.4, chunk_s=0.031), at_s=at_s)
+
+    told = run_in_virtual_time(main, loop=loop)
+
+    # Of the 5.5 s that it takes, 4.7 are speech.
+    assert told == "whole" if at_s > 5.5 else told in WHYS[how]
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,32 @@
 """Whole replies on a simulated call: what the caller hears, whatever webhooks, callers and Telnyx do."""
 
 import contextlib
+import math
+import sys
+from collections.abc import Awaitable, Callable
 from random import Random
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ordered_pipeline.adapters.telnyx import CallOverError, CommandLostError
-from ordered_pipeline.testing import ScriptedTextToSpeech, SpeechScript
+from ordered_pipeline.testing import (
+    LoopName,
+    ScriptedTextToSpeech,
+    SpeechScript,
+    run_in_virtual_time,
+    scripted_audio,
+)
 from ordered_pipeline.testing.telnyx import PlayedAudio, RestFault, TelnyxReadings, TelnyxTiming, WebhookFault
-from ordered_pipeline.voice import Playback, player_from, speak
+from ordered_pipeline.voice import Playback, Prefetch, player_from, speak
 from ordered_pipeline.wire._telnyx_calls import PlaybackStart
 from ordered_pipeline.wire._telnyx_webhooks import PlaybackEnded
 from tests.adapters.telnyx.phone import PCM, WAV, clip, line, phone, samples
+from tests.adapters.telnyx.steps import acting, until_spared
 from tests.conftest import LOOPS, Run
+from tests.core.probes import strictly
 
 TEXT = "This is the first sentence. Here is one more of them. And that was the last of all."
 TURN_S = 6.0
@@ -23,6 +36,10 @@ READINGS = [
     TelnyxReadings(prepare="on_enqueue", client_state="latest", ended_for_never_started=False),
     TelnyxReadings(prepare="on_head", client_state="latest"),
 ]
+
+both_loops = pytest.mark.parametrize("run", ["asyncio", "trio"], indirect=True)
+# The first and the last: they differ in all.
+both_readings = pytest.mark.parametrize("reading", READINGS[::3])
 
 
 def voice() -> ScriptedTextToSpeech:
@@ -74,6 +91,28 @@ def test_queueing_ahead_leaves_the_start_where_telnyx_prepares_what_is_next(run:
                 await reply.finished()
 
         assert there.gaps() == [0.2, 0.2]
+
+    run(main)
+
+
+def test_a_voice_that_has_later_sentences_ready_first_is_heard_in_order(run: Run) -> None:
+    tts = ScriptedTextToSpeech(
+        lambda segment, _: SpeechScript(first_audio_s=2.0 - 0.9 * segment.index), audio_format=PCM
+    )
+
+    async def main() -> None:
+        async with line() as there, there.player as player:
+            reply = speak(TEXT, tts=tts, player=player, prefetch=Prefetch(segments=3))
+            async with reply:
+                await reply.finished()
+
+        requests = sorted(tts.requests, key=lambda request: request.segment.index)
+        spoken = [
+            scripted_audio(each.segment, PCM, len(each.segment.text) * SpeechScript().seconds_per_character)
+            for each in requests
+        ]
+        assert tts.most_running == 3
+        assert there.call.timeline.data() == b"".join(spoken)
 
     run(main)
 
@@ -130,59 +169,136 @@ def test_no_chaos_of_webhooks_changes_what_is_heard(run: Run) -> None:
         run(main, seed)
 
 
-@pytest.mark.parametrize("reading", READINGS)
-def test_a_caller_who_hangs_up_at_any_instant_leaves_nothing_behind(
-    run: Run, reading: TelnyxReadings
-) -> None:
-    async def main(after_s: float) -> tuple[bool, list[PlayedAudio]]:
-        was_cut = False
-        async with line(readings=reading) as there, anyio.create_task_group() as tasks:
-            start_s = anyio.current_time()
+async def left_by_the_caller(
+    reading: TelnyxReadings, *, nth: int = sys.maxsize, at_s: float | None = None
+) -> tuple[bool, bool, bytes]:
+    """Speak a reply until the caller hangs up: after so many steps of the loop, or at an instant.
 
-            async def hang_up() -> None:
-                await anyio.sleep(after_s)
+    Returns:
+        Whether she did before it was over, whether the bot was told so, and what she heard.
+    """
+    tts, was_cut, left_s = voice(), False, math.inf
+    with anyio.fail_after(TURN_S + 3):
+        async with line(readings=reading) as there, anyio.create_task_group() as tasks:
+
+            def hang_up() -> None:
+                nonlocal left_s
+                left_s = anyio.current_time()
                 there.call.hang_up()
 
-            tasks.start_soon(hang_up)
-            with anyio.fail_after(TURN_S + 3):
-                async with there.player as player, speak(TEXT, tts=voice(), player=player) as reply:
+            if at_s is not None:
+                tasks.start_soon(_later, at_s, hang_up)
+            with acting(nth, hang_up):
+                async with there.player as player, speak(TEXT, tts=tts, player=player) as reply:
                     try:
                         await reply.finished()
                     except CallOverError:
                         was_cut = True
                         # At once, but for the webhook's way; before the first clip, with that.
-                        assert anyio.current_time() - start_s <= max(after_s, 0.4) + 0.3
+                        assert anyio.current_time() <= max(left_s, 0.4) + 0.3
+            heard = there.call.timeline.data()
             tasks.cancel_scope.cancel()
-        return was_cut, there.call.timeline.sounds
-
-    _, whole = run(main, 100.0)
-    for step in range(int(TURN_S / 0.15)):
-        was_cut, heard = run(main, step * 0.15)
-        is_whole = [sound.data for sound in heard] == [sound.data for sound in whole]
-        # Whoever was cut off is told so, and nobody else.
-        assert was_cut != is_whole
+    assert tts.running == 0
+    return left_s < math.inf, was_cut, heard
 
 
-@pytest.mark.parametrize("reading", READINGS)
-def test_a_barge_in_at_any_instant_is_silence_after_one_command(run: Run, reading: TelnyxReadings) -> None:
-    async def main(after_s: float) -> None:
-        async with line(readings=reading) as there:
-            async with there.player as player:
+async def interrupted_by_the_caller(
+    reading: TelnyxReadings, *, nth: int = sys.maxsize, at_s: float | None = None
+) -> bool:
+    """Speak a reply until the caller speaks, as above; return whether she did before it was over."""
+    async with line(readings=reading) as there, anyio.create_task_group() as tasks:
+        spoken = anyio.Event()
+        if at_s is not None:
+            tasks.start_soon(_later, at_s, spoken.set)
+        async with there.player as player:
+            with acting(nth, spoken.set):
                 async with speak(TEXT, tts=voice(), player=player) as reply:
-                    await anyio.sleep(after_s)
+                    await _first(reply.finished, spoken.wait)
                     interrupted_s = anyio.current_time()
                     heard = await reply.interrupt()
-                assert heard.text + heard.unheard in TEXT
-                assert [
-                    sound for sound in there.call.timeline.sounds if sound.end_s > interrupted_s + 0.24001
-                ] == []
+            assert heard.text + heard.unheard in TEXT
+            latest_s = max((sound.end_s for sound in there.call.timeline.sounds), default=0.0)
+            # One command.
+            assert latest_s <= interrupted_s + 0.24001
 
-                before = there.call.timeline.data()
-                await player.play(clip(7, 1.0))
-            assert there.call.timeline.data() == before + samples(7, 1.0)
+            before = there.call.timeline.data()
+            await player.play(clip(7, 1.0))
+        assert there.call.timeline.data() == before + samples(7, 1.0)
+        tasks.cancel_scope.cancel()
+    return spoken.is_set()
 
-    for step in range(int(TURN_S / 0.15)):
-        run(main, step * 0.15)
+
+async def _later(at_s: float, act: Callable[[], object]) -> None:
+    await anyio.sleep_until(at_s)
+    act()
+
+
+async def _first(*functions: Callable[[], Awaitable[object]]) -> None:
+    """Return when one of them has."""
+    async with anyio.create_task_group() as tasks:
+
+        async def one(function: Callable[[], Awaitable[object]]) -> None:
+            await function()
+            tasks.cancel_scope.cancel()
+
+        for function in functions:
+            tasks.start_soon(one, function)
+
+
+@both_loops
+@both_readings
+def test_a_caller_who_hangs_up_at_any_step_of_a_turn_leaves_nothing_behind(
+    run: Run, reading: TelnyxReadings
+) -> None:
+    async def main(nth: int) -> tuple[bool, bool, bytes]:
+        return await left_by_the_caller(reading, nth=nth)
+
+    def attempt(nth: int) -> bool:
+        has_left, was_cut, heard = strictly(run, main, nth)
+        # Whoever was cut off is told so, and nobody else.
+        assert was_cut != (heard == whole)
+        return has_left
+
+    whole = run(left_by_the_caller, reading)[2]
+    assert until_spared(attempt) > 100
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(LOOPS), st.sampled_from(READINGS), st.floats(0.0, TURN_S))
+def test_a_caller_who_hangs_up_at_any_instant_leaves_nothing_behind(
+    loop: LoopName, reading: TelnyxReadings, at_s: float
+) -> None:
+    async def main(at_s: float | None) -> tuple[bool, bool, bytes]:
+        return await left_by_the_caller(reading, at_s=at_s)
+
+    _, was_cut, heard = run_in_virtual_time(main, at_s, loop=loop)
+
+    whole = run_in_virtual_time(main, None, loop=loop)[2]
+    missed_s = PCM.duration_s(len(whole) - len(heard))
+    # That she has left takes a webhook's way to be known: by then the end of the reply has passed.
+    assert missed_s > 0 if was_cut else missed_s <= 0.06
+
+
+@both_loops
+@both_readings
+def test_a_barge_in_at_any_step_of_a_turn_is_silence_after_one_command(
+    run: Run, reading: TelnyxReadings
+) -> None:
+    async def main(nth: int) -> bool:
+        return await interrupted_by_the_caller(reading, nth=nth)
+
+    assert until_spared(lambda nth: strictly(run, main, nth)) > 100
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(LOOPS), st.sampled_from(READINGS), st.floats(0.0, TURN_S))
+def test_a_barge_in_at_any_instant_is_silence_after_one_command(
+    loop: LoopName, reading: TelnyxReadings, at_s: float
+) -> None:
+    async def main() -> bool:
+        return await interrupted_by_the_caller(reading, at_s=at_s)
+
+    run_in_virtual_time(main, loop=loop)
 
 
 def test_nothing_of_an_interrupted_reply_is_heard_later_however_commands_overtake_each_other(

@@ -4,9 +4,11 @@ Rules kept here:
 
 1. A device asks when it has room, or later if its thread was held up; never sooner. So of its last requests
    the one that came earliest for its place tells how far the device is.
-2. The first sample sounds when the device is started. From then on the device may fall behind or run ahead:
+2. The first sample sounds when the device first asks. From then on the device may fall behind or run ahead:
    it has a crystal of its own, and it stands still while it is starved or the machine sleeps.
 3. Small changes are noise, and are not followed: two samples keep their distance as long as they can.
+4. A device that asks for samples after their time was starved, and stood still until then at least (measured
+   with PulseAudio: 20 ms longer).
 """
 
 from collections import deque
@@ -35,12 +37,22 @@ class DeviceClock:
         # How much later sample 0 sounds than the earliest request would have it; None while it is measured.
         self._latency_s: float | None = None
 
-    def asked(self, position: int, now_s: float) -> None:
-        """Note that at *now_s* the device asked for samples from *position* on."""
+    def asked(self, position: int, now_s: float) -> bool:
+        """Note that at *now_s* the device asked for samples from *position* on.
+
+        Returns:
+            Whether it had played all it had before.
+        """
+        is_late = now_s > self.time_of(position) + _NOISE_S
+        if is_late:
+            self._zero_s = now_s - position / self._rate_hz
+            self._requests.clear()
         self._requests.append(now_s - position / self._rate_hz)
-        if len(self._requests) < _REQUESTS:
-            return
-        earliest_s = min(self._requests)
+        if len(self._requests) == _REQUESTS:
+            self._follow(min(self._requests))
+        return is_late and position > 0
+
+    def _follow(self, earliest_s: float) -> None:
         if self._latency_s is None:
             self._latency_s = self._zero_s - earliest_s
         elif abs(earliest_s + self._latency_s - self._zero_s) > _NOISE_S:

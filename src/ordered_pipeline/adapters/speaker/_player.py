@@ -52,6 +52,8 @@ class Speaker:
         self._format: AudioFormat = audio_format
         self._run: Run | None = None
         self._plays: set[anyio.CancelScope] = set()
+        # Those of runs that are over.
+        self._underruns: int = 0
 
     async def __aenter__(self) -> Self:
         """Open the device.
@@ -80,6 +82,17 @@ class Speaker:
                 await run.drain()
         finally:
             await run.end()
+            self._underruns += run.underruns
+
+    @property
+    def underruns(self) -> int:
+        """How often so far the device had nothing to play in the middle of sound.
+
+        Either the rest of a clip came too late, or the device's thread was held up for longer than its buffer
+        lasts (about 0.2 s), by a busy machine or by what kept the interpreter's lock. Silence before a clip
+        that comes late is none.
+        """
+        return self._underruns + (0 if self._run is None else self._run.underruns)
 
     @property
     def capabilities(self) -> PlayerCapabilities:
@@ -140,6 +153,7 @@ class Speaker:
             except BaseException:
                 await run.end()
                 raise
+            self._underruns += self._run.underruns
             self._run = run
         return self._run
 

@@ -67,6 +67,7 @@ class Playout:
         self._moved: int = 0
         self._taken: int = 0
         self._sound_end: int = 0
+        self._underruns: int = 0
         self._offset: int = 0
         self._waited: int = 0
         self._silent: bool = True
@@ -85,6 +86,11 @@ class Playout:
     def sound_end(self) -> int:
         """The position behind the last sample taken that was no silence."""
         return self._sound_end
+
+    @property
+    def underruns(self) -> int:
+        """How often silence came into a block, because the rest of it was not there in time."""
+        return self._underruns
 
     def put(self, block: Block, data: bytes) -> None:
         """Append *data*, as a part of *block*.
@@ -139,5 +145,6 @@ class Playout:
         if block.spans and block.spans[-1][1] == position:
             block.spans[-1] = (block.spans[-1][0], position + count)
         else:
+            self._underruns += bool(block.spans)
             block.spans.append((position, position + count))
         self._sound_end = position + count

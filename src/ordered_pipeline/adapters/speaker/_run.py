@@ -16,15 +16,8 @@ from typing import Final, final
 
 import anyio
 
-from ordered_pipeline.adapters.speaker._device import (
-    PERIOD_MS,
-    Device,
-    Feed,
-    Soon,
-    SpeakerError,
-    open_device,
-    this_loop,
-)
+from ordered_pipeline.adapters._miniaudio import Device, Feed, Soon, this_loop
+from ordered_pipeline.adapters.speaker._device import PERIOD_MS, SpeakerError, open_device
 from ordered_pipeline.adapters.speaker._device_clock import DeviceClock
 from ordered_pipeline.adapters.speaker._playout import Block, Playout
 from ordered_pipeline.voice import AudioFormat
@@ -46,13 +39,15 @@ _PATIENCE_S: Final = 3.0
 class Run:
     """A device from its first sample to its last. Its methods are called on the event loop."""
 
-    def __init__(self, device: Device, audio_format: AudioFormat) -> None:
-        self._device: Device = device
+    def __init__(self, device: Device[Feed], audio_format: AudioFormat) -> None:
+        self._device: Device[Feed] = device
         self._playout: Playout = Playout(audio_format, lead_s=_LEAD_S)
         self._rate_hz: int = audio_format.sample_rate_hz
         self._clock: DeviceClock | None = None
         # When it was started or has asked last.
         self._asked_s: float = math.inf
+        # How often the device had played all it had before it asked for more.
+        self._starved: int = 0
         # Known once it is over.
         self._heard: int | None = None
         self._lost: str | None = None
@@ -84,6 +79,11 @@ class Run:
         """Whether the device has been given so much silence that a new one would be heard sooner."""
         behind = self._playout.taken - self._playout.sound_end
         return self._playout.queued <= 0 and behind > _HEARD_OUT_S * self._rate_hz
+
+    @property
+    def underruns(self) -> int:
+        """How often there was silence within a clip, or sound was held up on its way to the device."""
+        return self._playout.underruns + self._starved
 
     @property
     def start_within_s(self) -> float:
@@ -195,7 +195,9 @@ class Run:
         while True:
             samples = yield data
             self._asked_s = time.perf_counter() + clocks_differ_s
-            clock.asked(self._playout.taken, self._asked_s)
+            is_starved = clock.asked(self._playout.taken, self._asked_s)
+            # A device that has played all of its silence is none the worse.
+            self._starved += is_starved and self._playout.sound_end == self._playout.taken
             data = self._playout.take(samples)
             # The event loop may be over.
             with suppress(RuntimeError):

@@ -19,12 +19,8 @@ from ordered_pipeline.adapters.telnyx._media import (
 )
 from ordered_pipeline.adapters.telnyx._queue import QueuePlayer
 from ordered_pipeline.adapters.telnyx._queue_clips import QueuePlayback
-from ordered_pipeline.adapters.telnyx._webhooks import (
-    CallEvents,
-    WebhookRefusedError,
-    Webhooks,
-    verify_webhook,
-)
+from ordered_pipeline.adapters.telnyx._verification import WebhookRefusedError, verify_webhook
+from ordered_pipeline.adapters.telnyx._webhooks import CallEvents, Webhooks
 from ordered_pipeline.wire._telnyx_calls import (
     Answer,
     ApiError,

@@ -2,87 +2,39 @@
 
 Rules kept here:
 
-1. Nothing of a body is read before its signature was checked, and all that is refused for its signature is
-   answered alike.
+1. All that is refused is answered alike, and nothing of it is kept or logged.
 2. Receiving a webhook never waits: Telnyx sends it again if it is not answered within two seconds. What it
    means for the call is done by whoever iterates the call's events.
 3. All memory is bounded, and only what Telnyx has signed gets into it.
 """
 
-import re
 import time
-from base64 import b64decode
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Final, Literal, Self, TypeAlias, cast, final
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, cast, final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from ordered_pipeline.voice._bell import Bell
-from ordered_pipeline.wire._telnyx_webhooks import (
-    SIGNATURE_HEADER,
-    TIMESTAMP_HEADER,
-    CallHangup,
-    TelnyxMessageError,
-    Webhook,
-    decode_webhook,
-    signed_payload,
+from ordered_pipeline.adapters.telnyx._verification import (
+    MOST_BYTES,
+    TOLERANCE_S,
+    WebhookRefusedError,
+    load_key,
+    verified,
 )
+from ordered_pipeline.voice._bell import Bell
+from ordered_pipeline.wire._telnyx_webhooks import CallHangup, Webhook
 
-Reason: TypeAlias = Literal["oversized", "forged", "stale", "malformed"]
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 Message: TypeAlias = dict[str, object]
 
-# Both ways, as Telnyx's own packages have it.
-_TOLERANCE_S: Final = 300.0
-# The largest have a few thousand bytes.
-_MOST_BYTES: Final = 256 * 1024
-_TIMESTAMP: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 # The ids that are known again, a hundred a second for as long as a webhook can come again.
 _MOST_IDS: Final = 65_536
 # The calls nobody has asked for, and the calls that are over and known again.
 _MOST_CALLS: Final = 1024
 # The events of a call that wait. A call has some tens of them.
 _MOST_EVENTS: Final = 256
-
-
-class WebhookRefusedError(Exception):
-    """What was received is not to be believed, or not to be understood.
-
-    Attributes:
-        reason: ``"oversized"``; ``"forged"``: the signature is missing or does not fit; ``"stale"``: signed
-            too long ago, or in the future; ``"malformed"``: signed, but no webhook of API version 2.
-    """
-
-    def __init__(self, message: str, reason: Reason) -> None:
-        super().__init__(message)
-        self.reason: Reason = reason
-
-
-def verify_webhook(
-    headers: Mapping[str, str] | Iterable[tuple[str, str]],
-    raw_body: bytes,
-    *,
-    public_key: str,
-    now_s: float,
-) -> Webhook:
-    """Return the webhook that a request carries, if it is Telnyx's.
-
-    It may be one that has come before: `Webhooks` passes over those.
-
-    Args:
-        headers: Of the request, by name, in any case.
-        raw_body: Its body as it came: one that was decoded and encoded again has another signature.
-        public_key: Telnyx's key for your account, in base64, as the portal shows it.
-        now_s: What time it is, in seconds of Unix time. What was signed more than 300 seconds before or
-            after it is refused.
-
-    Raises:
-        ValueError: *public_key* is no such key.
-        WebhookRefusedError: The webhook is not to be believed.
-    """
-    return _verified(headers, raw_body, _loaded(public_key), now_s)
 
 
 @final
@@ -171,7 +123,7 @@ class Webhooks:
         Raises:
             ValueError: *public_key* is no such key.
         """
-        self._key: Ed25519PublicKey = _loaded(public_key)
+        self._key: Ed25519PublicKey = load_key(public_key)
         self._clock: Callable[[], float] = clock
         # The ids that have come, and until when they could come again.
         self._known: OrderedDict[str, float] = OrderedDict()
@@ -196,7 +148,7 @@ class Webhooks:
             WebhookRefusedError: It is not to be believed; to be answered with a status of 403.
         """
         now_s = self._clock()
-        webhook = _verified(headers, raw_body, self._key, now_s)
+        webhook = verified(headers, raw_body, self._key, now_s)
         if not self._is_new(webhook.id, now_s):
             return None
         call_id = webhook.call_control_id
@@ -264,7 +216,7 @@ class Webhooks:
         if webhook_id in self._known:
             return False
         # Signed up to one tolerance from now on, it can come until another one after that.
-        self._known[webhook_id] = now_s + 2 * _TOLERANCE_S
+        self._known[webhook_id] = now_s + 2 * TOLERANCE_S
         return True
 
     def _open(self, call_control_id: str) -> CallEvents:
@@ -279,58 +231,10 @@ class Webhooks:
             self._ended.popitem(last=False)
 
 
-def _loaded(public_key: str) -> Ed25519PublicKey:
-    try:
-        return Ed25519PublicKey.from_public_bytes(b64decode(public_key, validate=True))
-    except ValueError as error:
-        raise ValueError(
-            # Its value is not shown: it may be the API key, taken for this one.
-            "public_key must be 32 bytes in base64, got something else; copy it from the portal"
-        ) from error
-
-
-def _verified(
-    headers: Mapping[str, str] | Iterable[tuple[str, str]],
-    raw_body: bytes,
-    key: Ed25519PublicKey,
-    now_s: float,
-) -> Webhook:
-    if len(raw_body) > _MOST_BYTES:
-        raise WebhookRefusedError(f"a webhook must have at most {_MOST_BYTES} bytes, got more", "oversized")
-    timestamp, signature = _header(headers, TIMESTAMP_HEADER), _header(headers, SIGNATURE_HEADER)
-    try:
-        key.verify(b64decode(signature, validate=True), signed_payload(timestamp, raw_body))
-    except (InvalidSignature, ValueError) as error:
-        raise WebhookRefusedError(
-            "a webhook must be signed by Telnyx, got another signature", "forged"
-        ) from error
-    # Only now is the timestamp known to be Telnyx's.
-    if not _TIMESTAMP.fullmatch(timestamp) or not abs(int(timestamp) - now_s) <= _TOLERANCE_S:
-        raise WebhookRefusedError(
-            f"a webhook must be signed within {_TOLERANCE_S:g} s, got one of {timestamp!r} at {now_s:.0f}; "
-            "compare this machine's clock",
-            "stale",
-        )
-    try:
-        return decode_webhook(raw_body)
-    except TelnyxMessageError as error:
-        raise WebhookRefusedError(
-            f"a webhook must be of API version 2, got something else: {error}", "malformed"
-        ) from error
-
-
-def _header(headers: Mapping[str, str] | Iterable[tuple[str, str]], name: str) -> str:
-    """Return the value of a header; if it is missing, or there are several, one that is never right."""
-    if isinstance(headers, Mapping):
-        headers = cast("Mapping[str, str]", headers).items()
-    values = [value for key, value in headers if key.lower() == name]
-    return values[0] if len(values) == 1 else ""
-
-
 async def _body(receive: Callable[[], Awaitable[Mapping[str, object]]]) -> bytes | None:
     """Return the body of a request, None if the client has left; of one that is too long, the first bytes."""
     body = bytearray()
-    while len(body) <= _MOST_BYTES:
+    while len(body) <= MOST_BYTES:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None

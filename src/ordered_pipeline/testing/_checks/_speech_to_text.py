@@ -46,19 +46,20 @@ async def check_stt(
         ContractBroken: It does not keep one of them.
         Exception: What it fails with.
     """
-    async with aclosing(_paced(audio, frame_s)) as frames:
+    async with aclosing(paced(audio, frame_s)) as frames:
         unread = expect_lazy(_CALL, lambda: stt.transcribe(frames))
         expect_stream(unread, _CALL)
     limit_s = frame_s * len(audio) + within_s
     await _check_transcripts(stt, audio, frame_s, limit_s)
-    async with aclosing(_paced(audio, frame_s)) as frames, closing(stt.transcribe(frames)) as begun:
+    async with aclosing(paced(audio, frame_s)) as frames, closing(stt.transcribe(frames)) as begun:
         with within(limit_s, f"{_CALL} must give the first transcript"):
             await anext(begun)
         await expect_closing(begun, _CALL, close_s)
     await _check_transcripts(stt, audio, frame_s, limit_s)
 
 
-async def _paced(audio: Sequence[bytes], frame_s: float) -> AsyncGenerator[bytes, None]:
+async def paced(audio: Sequence[bytes], frame_s: float) -> AsyncGenerator[bytes, None]:
+    """Yield the frames of *audio*, one every *frame_s* seconds."""
     for frame in audio:
         await anyio.sleep(frame_s)
         yield frame
@@ -68,7 +69,7 @@ async def _check_transcripts(
     stt: SpeechToText, audio: Sequence[bytes], frame_s: float, limit_s: float
 ) -> None:
     kinds: list[str] = []
-    async with aclosing(_paced(audio, frame_s)) as frames, closing(stt.transcribe(frames)) as transcripts:
+    async with aclosing(paced(audio, frame_s)) as frames, closing(stt.transcribe(frames)) as transcripts:
         with within(limit_s, f"{_CALL} must end when the audio has ended,"):
             async for transcript in transcripts:
                 _check_transcript(transcript, kinds)

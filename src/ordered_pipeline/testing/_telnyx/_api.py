@@ -10,7 +10,14 @@ from urllib.parse import unquote
 
 from ordered_pipeline.testing._telnyx._agenda import Agenda
 from ordered_pipeline.testing._telnyx._call import SimulatedCall
-from ordered_pipeline.testing._telnyx._checks import ACTIONS, TITLES, api_error, check_body, read_command
+from ordered_pipeline.testing._telnyx._checks import (
+    ACTIONS,
+    TITLES,
+    api_error,
+    check_body,
+    read_command,
+    webhook_retries_s,
+)
 from ordered_pipeline.testing._telnyx._faults import RestFault, Rules
 from ordered_pipeline.testing._telnyx._options import TelnyxReadings, TelnyxTiming
 from ordered_pipeline.wire._telnyx_calls import (
@@ -243,6 +250,8 @@ class CallControl:
             if self._readings.duplicate_reply == "accepted":
                 return None
             return api_error("10015", "This command_id has been used already.", "/command_id")
+        if action == "answer":
+            call.webhook_retries_s = webhook_retries_s(record.json())
         refused = call.carry_out(command)
         if refused is None:
             record.has_effect = True

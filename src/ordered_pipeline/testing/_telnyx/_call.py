@@ -42,6 +42,8 @@ from ordered_pipeline.wire._telnyx_webhooks import (
 
 _USER_ID: Final = "simulated-user"
 _CONNECTION_ID: Final = "1684641123236054244"
+# How long after its socket was lost a media stream connects again.
+_CONNECTS_AGAIN_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,8 @@ class SimulatedCall:
         state: ``"ringing"``, ``"answered"`` or ``"over"``.
         stream: The media stream, if there was one; the last of them.
         webhook_url: Where its webhooks go, if the command that answered it gave an address.
+        webhook_retries_s: How long to wait before each further try of a webhook, by event, as that command
+            said.
     """
 
     def __init__(self, exchange: Exchange, ids: CallIds, *, codec: str) -> None:
@@ -103,6 +107,7 @@ class SimulatedCall:
         self.state: Literal["ringing", "answered", "over"] = "ringing"
         self.stream: SimulatedStream | None = None
         self.webhook_url: str | None = None
+        self.webhook_retries_s: Mapping[str, tuple[float, ...]] = {}
         self._exchange: Exchange = exchange
         self._timeline: CallTimeline = CallTimeline()
         self._client_state: bytes | None = None
@@ -226,6 +231,8 @@ class SimulatedCall:
         )
 
     def _play(self, command: PlaybackStart) -> ApiError | None:
+        if len(command.playback_content or b"") > self._exchange.readings.most_content_bytes:
+            return api_error("10033", "The playback_content is too large.", "/playback_content")
         is_overlay = command.overlay is True
         if is_overlay and self._queue.is_empty:
             if self._exchange.readings.overlay_alone == "accepted":
@@ -301,8 +308,17 @@ class SimulatedCall:
         self.stream = self._exchange.open_stream(request, self)
 
     def tell_of_stream(self, stream: SimulatedStream, event: StreamEvent) -> None:
-        """Tell what became of a stream."""
-        self._tell(stream_event(stream.request, event))
+        """Tell what became of a stream, and do what follows."""
+        if event != "lost":
+            self._tell(stream_event(stream.request, event))
+        elif self._exchange.readings.lost_socket == "ends":
+            self.end("unknown")
+        elif self._exchange.readings.lost_socket == "connects":
+            self._exchange.agenda.after(_CONNECTS_AGAIN_S, lambda: self._connect_again(stream))
+
+    def _connect_again(self, lost: SimulatedStream) -> None:
+        if self.stream is lost and self.state == "answered":
+            self.stream = self._exchange.open_stream(lost.request, self)
 
     # ------------------------------------------------------------ webhooks
 

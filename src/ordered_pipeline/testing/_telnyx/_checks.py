@@ -41,6 +41,8 @@ TITLES: Final[Mapping[str, str]] = {
 }
 
 _MOST_LOOP: Final = 100
+_MOST_RETRIES: Final = 5
+_MOST_RETRIES_S: Final = 60
 
 
 def api_error(code: str, detail: str, pointer: str | None = None) -> ApiError:
@@ -183,6 +185,38 @@ def _codecs(value: object) -> _Fault | None:
     return _Fault("10032", f"The value must be a list of: {', '.join(sorted(_CALL_CODECS))}.")
 
 
+def _retries(value: object) -> _Fault | None:
+    if not isinstance(value, dict):
+        return _object(value)
+    for policy in cast("dict[str, object]", value).values():
+        delays_s = _delays_s(policy)
+        if delays_s is None:
+            return _Fault("10015", "The value must be an object of objects with an array retries_ms.")
+        if len(delays_s) > _MOST_RETRIES or sum(delays_s) > _MOST_RETRIES_S:
+            return _Fault(
+                "10033", f"At most {_MOST_RETRIES} delays of {_MOST_RETRIES_S} s in all may be given."
+            )
+    return None
+
+
+def _delays_s(policy: object) -> tuple[float, ...] | None:
+    delays_ms = cast("dict[str, object]", policy).get("retries_ms") if isinstance(policy, dict) else None
+    if not isinstance(delays_ms, list):
+        return None
+    found: list[float] = []
+    for delay_ms in cast("list[object]", delays_ms):
+        if not isinstance(delay_ms, int) or isinstance(delay_ms, bool) or delay_ms < 0:
+            return None
+        found.append(delay_ms / 1000)
+    return tuple(found)
+
+
+def webhook_retries_s(body: Mapping[str, object]) -> dict[str, tuple[float, ...]]:
+    """Return how long to wait before each further try of a webhook, by event, as a checked body says."""
+    policies = cast("dict[str, object]", body.get("webhook_retries_policies") or {})
+    return {event: _delays_s(policy) or () for event, policy in policies.items()}
+
+
 _CALL_CODECS: Final = frozenset({"G722", "PCMU", "PCMA", "G729", "OPUS", "VP8", "H264"})
 _CODECS: Final = ("PCMU", "PCMA", "G722", "OPUS", "AMR-WB", "L16")
 _COMMON: Final[dict[str, _Rule]] = {"client_state": _state, "command_id": _text}
@@ -231,7 +265,7 @@ _FIELDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
         "sound_modifications": _object,
         "transcription": _boolean,
         "transcription_config": _object,
-        "webhook_retries_policies": _object,
+        "webhook_retries_policies": _retries,
         "webhook_url": _text,
         "webhook_url_method": _METHOD,
         "webhook_urls": _object,

@@ -14,6 +14,7 @@ from ordered_pipeline.testing._telnyx._options import TelnyxReadings, TelnyxTimi
 from ordered_pipeline.testing._telnyx._playback import Fetched
 from ordered_pipeline.testing._telnyx._sockets import Connect
 from ordered_pipeline.testing._telnyx._stream import SimulatedStream, StreamRequest
+from ordered_pipeline.testing._telnyx._timeline import CallTimeline
 from ordered_pipeline.testing._telnyx._webhooks import Endpoint, Spawn, WebhookSender
 from ordered_pipeline.wire._telnyx_calls import PlaybackStart
 from ordered_pipeline.wire._telnyx_webhooks import Webhook
@@ -47,15 +48,17 @@ class SharedExchange:
         # An address from a command replaces the primary one.
         if call.webhook_url is not None:
             endpoints = (call.webhook_url, *endpoints[1:])
-        self.webhooks.send(webhook, extras, endpoints)
+        self.webhooks.send(webhook, extras, endpoints, call.webhook_retries_s.get(webhook.event.event_type))
 
     def open_stream(self, request: StreamRequest, call: SimulatedCall) -> SimulatedStream:
+        is_heard = request.legs != "opposite" or self.readings.opposite_alone == "heard"
         stream = SimulatedStream(
             self.agenda,
             request,
             timing=self.timing,
             readings=self.readings,
-            timeline=call.timeline,
+            # What nobody hears takes its time all the same.
+            timeline=call.timeline if is_heard else CallTimeline(),
             faults=self.mark_rules,
             random=self.stream_random,
             on_event=call.tell_of_stream,

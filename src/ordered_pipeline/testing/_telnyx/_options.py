@@ -61,6 +61,7 @@ class TelnyxReadings:
         stop_on_empty: What ``playback_stop`` is answered when nothing plays.
         overlay_alone: What an overlay is answered when nothing plays that it could lie over; ``"accepted"``
             ones are not heard.
+        most_content_bytes: How large the file in ``playback_content`` may be.
         refused_while_streaming: Actions that are answered with 90045 while there is a media stream.
         redirects: Whether a webhook answered with 3xx has ``"failed"``, or the redirect is ``"followed"``, up
             to three times.
@@ -70,6 +71,10 @@ class TelnyxReadings:
         after_error: Whether a media stream is ``"open"`` or ``"closed"`` after an error.
         media_buffer_s: How much audio a media stream holds, in seconds.
         media_overflow: What becomes of audio beyond that: it is ``"dropped"``, or the stream is ``"closed"``.
+        lost_socket: What becomes of a call whose media stream's socket is closed or breaks before its time:
+            it ``"goes_on"`` without, it ``"ends"``, or Telnyx ``"connects"`` again, a second later.
+        opposite_alone: Whether what a bot sends for the ``"opposite"`` leg, as it does if it names none, is
+            ``"heard"`` on a call that has one leg, or ``"silent"``.
         l16_byteorder: Which byte of an L16 sample is first, both ways.
         obeys_stream_codec: Whether ``stream_codec`` has caller audio encoded so, or it has the call's codec.
     """
@@ -80,6 +85,7 @@ class TelnyxReadings:
     duplicate_reply: Literal["accepted", "refused"] = "accepted"
     stop_on_empty: Literal["accepted", "refused"] = "accepted"
     overlay_alone: Literal["accepted", "refused"] = "refused"
+    most_content_bytes: float = math.inf
     refused_while_streaming: frozenset[str] = frozenset()
     redirects: Literal["failed", "followed"] = "failed"
     short_chunks: Literal["tolerated", "refused"] = "tolerated"
@@ -87,5 +93,7 @@ class TelnyxReadings:
     after_error: Literal["open", "closed"] = "open"
     media_buffer_s: float = math.inf
     media_overflow: Literal["dropped", "closed"] = "dropped"
+    lost_socket: Literal["goes_on", "ends", "connects"] = "goes_on"
+    opposite_alone: Literal["heard", "silent"] = "heard"
     l16_byteorder: Literal["little", "big"] = "little"
     obeys_stream_codec: bool = True

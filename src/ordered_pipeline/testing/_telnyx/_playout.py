@@ -9,7 +9,6 @@ Rules kept here:
 """
 
 import math
-from array import array
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ordered_pipeline.testing._telnyx._files import BadFileError, read_mp3
 from ordered_pipeline.testing._telnyx._options import TelnyxReadings, TelnyxTiming
 from ordered_pipeline.testing._telnyx._timeline import CallTimeline, Run
 from ordered_pipeline.voice import AudioFormat
+from ordered_pipeline.wire._telnyx_l16 import in_byteorder
 from ordered_pipeline.wire._telnyx_media import (
     INVALID_MEDIA,
     MALFORMED_FRAME,
@@ -158,7 +158,8 @@ class Playout:
             detail = f"a chunk must be whole samples of 20 ms to 30 s, got {len(payload)} bytes"
             self._on_error(MALFORMED_FRAME, "malformed_frame", detail)
             return
-        self._accept(self._as_written(payload), length_s)
+        is_l16 = self._sent.codec == "L16"
+        self._accept(in_byteorder(payload, self._readings.l16_byteorder) if is_l16 else payload, length_s)
 
     def _play_file(self, payload: bytes) -> None:
         if self._agenda.now_s - self._last_message_s < _MESSAGE_S - _ROUNDING_S:
@@ -201,13 +202,6 @@ class Playout:
             return self._format.duration_s(len(payload)) if whole else None
         # A message is one frame of the other codecs.
         return len(payload) / _G722_BYTES_A_SECOND if self._sent.codec == "G722" else _FRAME_S
-
-    def _as_written(self, payload: bytes) -> bytes:
-        if self._sent.codec != "L16" or self._readings.l16_byteorder == "little":
-            return payload
-        samples = array("h", payload)
-        samples.byteswap()
-        return samples.tobytes()
 
     def _mark(self, name: str) -> None:
         waiting = _Waiting(name)

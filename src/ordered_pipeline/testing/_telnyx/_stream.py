@@ -29,7 +29,7 @@ from ordered_pipeline.wire._telnyx_media import (
     encode_media_message,
 )
 
-StreamEvent: TypeAlias = Literal["started", "failed", "stopped"]
+StreamEvent: TypeAlias = Literal["started", "failed", "stopped", "lost"]
 
 _FRAME_MS: Final = 20
 _FRAME_S: Final = 0.02
@@ -47,6 +47,7 @@ class StreamRequest:
     start: Start
     track: str
     sent: PlayoutFormat
+    legs: str
     auth_token: str | None = field(default=None, repr=False)
 
 
@@ -178,6 +179,7 @@ class SimulatedStream:
         self._agenda.catch_up()
         if self.state == "open":
             self._end()
+            self._on_event(self, "lost")
 
     async def _converse(self, socket: TelnyxEnd) -> None:
         self._out, outgoing = anyio.create_memory_object_stream[str](float("inf"))

@@ -100,6 +100,7 @@ def stream_request(command: Answer | StreamingStart, url: str, start: Start, str
             codec=command.stream_bidirectional_codec or "PCMU",
             sample_rate_hz=rate_hz,
         ),
+        legs=command.stream_bidirectional_target_legs or "opposite",
         auth_token=token,
     )
 

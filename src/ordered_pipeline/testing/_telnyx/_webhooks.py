@@ -70,6 +70,7 @@ class _Outgoing:
     webhook: Webhook
     extras: Mapping[str, object]
     endpoints: tuple[Endpoint, ...]
+    retries_s: tuple[float, ...]
     faults: tuple[WebhookFault, ...]
 
     @property
@@ -114,17 +115,30 @@ class WebhookSender:
         raw = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         return b64encode(raw).decode("ascii")
 
-    def send(self, webhook: Webhook, extras: Mapping[str, object], endpoints: tuple[Endpoint, ...]) -> None:
+    def send(
+        self,
+        webhook: Webhook,
+        extras: Mapping[str, object],
+        endpoints: tuple[Endpoint, ...],
+        retries_s: tuple[float, ...] | None,
+    ) -> None:
         """Send *webhook*, which has happened now, to the first endpoint, and to the next if that fails.
 
         Args:
             webhook: Without its ``id`` and instant, which it gets here.
             extras: Fields of its payload that live webhooks have and the documentation has not.
             endpoints: Where it goes.
+            retries_s: How long to wait before each of the further tries; None for as long as usual.
         """
         faults = tuple(self._rules.met_by(webhook.event.event_type))
         stamped = replace(webhook, id=self._new_id(), occurred_at=_iso(self._unix_time()))
-        outgoing = _Outgoing(webhook=stamped, extras=extras, endpoints=endpoints, faults=faults)
+        outgoing = _Outgoing(
+            webhook=stamped,
+            extras=extras,
+            endpoints=endpoints,
+            retries_s=self._timing.webhook_retries_s if retries_s is None else retries_s,
+            faults=faults,
+        )
         jitter_s = self._random.uniform(-1, 1) * self._timing.webhook_jitter_s
         if not endpoints or any(fault.is_dropped for fault in faults):
             return
@@ -152,7 +166,7 @@ class WebhookSender:
     async def _deliver(self, outgoing: _Outgoing) -> None:
         attempt = 0
         for endpoint in outgoing.endpoints:
-            for wait_s in (0.0, *self._timing.webhook_retries_s):
+            for wait_s in (0.0, *outgoing.retries_s):
                 if wait_s:
                     await anyio.sleep(wait_s)
                 attempt += 1

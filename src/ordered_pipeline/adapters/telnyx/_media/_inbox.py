@@ -1,10 +1,11 @@
 """What comes from the call and waits for whoever wants it: never without bound, never in anyone's way."""
 
 from collections import deque
-from typing import Final, Generic, Self, TypeVar, final
+from typing import Final, Generic, Literal, Self, TypeVar, final
 
 from ordered_pipeline.voice import AudioFormat
 from ordered_pipeline.voice._bell import Bell
+from ordered_pipeline.wire._telnyx_l16 import ByteOrder, in_byteorder
 from ordered_pipeline.wire._telnyx_media import Media, Reorder
 
 _Item = TypeVar("_Item")
@@ -57,10 +58,11 @@ class CallerAudio:
         format: The format; None for a codec that has none here, whose bytes are given as they came.
     """
 
-    def __init__(self, audio_format: AudioFormat | None, *, is_swapped: bool) -> None:
-        """Begin with nothing; *is_swapped* says that samples come with the high byte first."""
+    def __init__(self, audio_format: AudioFormat | None, *, byteorder: Literal["little", "big"]) -> None:
+        """Begin with nothing; *byteorder* is what L16 comes in."""
         self.format: Final = audio_format
-        self._is_swapped: bool = is_swapped
+        is_l16 = audio_format is not None and audio_format.encoding == "s16le"
+        self._byteorder: ByteOrder = byteorder if is_l16 else "little"
         self._reorder: Reorder[bytes] = Reorder()
         self._frames: Inbox[bytes] = Inbox(MOST_FRAMES)
 
@@ -71,7 +73,7 @@ class CallerAudio:
 
     def put(self, media: Media) -> None:
         """Add what came."""
-        audio = swapped(media.payload) if self._is_swapped else media.payload
+        audio = in_byteorder(media.payload, self._byteorder)
         for frame in [audio] if media.chunk is None else self._reorder.push(media.chunk, audio):
             self._frames.put(frame)
 
@@ -92,11 +94,3 @@ class CallerAudio:
             StopAsyncIteration: The stream has ended.
         """
         return await anext(self._frames)
-
-
-def swapped(data: bytes) -> bytes:
-    """Return 16 bit samples with their two bytes exchanged; half a sample at the end is left out."""
-    samples = bytearray(len(data) // 2 * 2)
-    samples[::2] = data[1::2]
-    samples[1::2] = data[: len(samples) : 2]
-    return bytes(samples)

@@ -18,12 +18,12 @@ from typing import Final, final
 
 import anyio
 
-from ordered_pipeline.adapters.telnyx._media._inbox import swapped
 from ordered_pipeline.adapters.telnyx._media._pacing import FRAME_S, Frame, Pacing
 from ordered_pipeline.adapters.telnyx._media._playback import StreamPlayback
 from ordered_pipeline.adapters.telnyx._media._socket import MediaSocket, TelnyxStreamClosedError
 from ordered_pipeline.voice import AudioFormat, Clip
 from ordered_pipeline.voice._bell import Bell
+from ordered_pipeline.wire._telnyx_l16 import ByteOrder, in_byteorder
 from ordered_pipeline.wire._telnyx_media import encode_clear, encode_mark, encode_media
 
 # One to follow the clip that sounds without a gap, and one more because a clip counts as unfinished until its
@@ -46,7 +46,7 @@ class Outgoing:
         socket: MediaSocket,
         audio_format: AudioFormat,
         *,
-        is_swapped: bool,
+        byteorder: ByteOrder,
         lead_s: float,
         lost: Callable[[str, Exception | None], None],
     ) -> None:
@@ -55,12 +55,12 @@ class Outgoing:
         Args:
             socket: Where they go.
             audio_format: The format of all clips.
-            is_swapped: Whether samples are sent with the high byte first.
+            byteorder: What L16 is sent in.
             lead_s: How long before it plays a frame is sent, in seconds.
             lost: Told why nothing can be sent any more, and with which error that began; `end` is up to it.
         """
         self._socket: MediaSocket = socket
-        self._is_swapped: bool = is_swapped
+        self._byteorder: ByteOrder = byteorder if audio_format.encoding == "s16le" else "little"
         self._pacing: Pacing = Pacing(audio_format, lead_s=lead_s)
         self._lost: Callable[[str, Exception | None], None] = lost
         # The clips that were accepted and are not over, oldest first; and those of them nobody reads yet.
@@ -205,7 +205,7 @@ class Outgoing:
         if self._pacing.queued_s < _CAPACITY_S:
             self._room.ring()
         if frame.data:
-            await self._put(encode_media(swapped(frame.data) if self._is_swapped else frame.data))
+            await self._put(encode_media(in_byteorder(frame.data, self._byteorder)))
         for playback in ended:
             if not playback.is_over:
                 playback.expected_s = max(self._pacing.end_s, anyio.current_time())

@@ -1,0 +1,4 @@
+"""What speaker and microphone share: against a real sound server, and without one."""
+
+
+
