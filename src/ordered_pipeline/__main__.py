@@ -18,10 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         # Imported here, so that Ctrl-C ends the process quietly from the first moment on.
-        from ordered_pipeline.cli._arguments import parse  # noqa: PLC0415
+        from ordered_pipeline.cli._arguments import SayOptions, parse  # noqa: PLC0415
         from ordered_pipeline.cli._say import say  # noqa: PLC0415
+        from ordered_pipeline.cli._talk import talk  # noqa: PLC0415
 
-        return say(parse(arguments))
+        options = parse(arguments)
+        return say(options) if isinstance(options, SayOptions) else talk(options)
     except KeyboardInterrupt:
         return 130
 

@@ -1,4 +1,1 @@
 """What speaker and microphone share: against a real sound server, and without one."""
-
-
-

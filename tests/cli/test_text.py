@@ -129,4 +129,4 @@ def test_no_text_is_told(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(Failure, match=rf"^there is no text: '.*a.txt' is {why}$"):
         read(file=str(path))
 
-    assert raised.value.status == Exit.NO_TEXT
+    assert raised.value.status == Exit.NOTHING

@@ -9,7 +9,7 @@ from typing import Final
 
 import anyio
 
-from ordered_pipeline.cli._arguments import Options
+from ordered_pipeline.cli._arguments import SayOptions
 from ordered_pipeline.cli._failures import Exit, Failure
 from ordered_pipeline.cli._files import OutputFile, WavFile
 from ordered_pipeline.cli._outputs import Announcer, FilePlayer, Recorder
@@ -24,7 +24,7 @@ _EXCERPT: Final = 240
 _NAMES: Final = ("in order", "gather")
 
 
-def say(options: Options) -> Exit:
+def say(options: SayOptions) -> Exit:
     """Do what *options* ask for. What goes wrong is told on standard error, and by the status returned."""
     runs: list[Run] = []
     progress = Progress(sys.stderr)
@@ -57,7 +57,7 @@ def say(options: Options) -> Exit:
     return status
 
 
-async def _say(options: Options, runs: list[Run], progress: Progress) -> None:
+async def _say(options: SayOptions, runs: list[Run], progress: Progress) -> None:
     """Speak, and leave a run of it; with `compare` a second one."""
     progress.show("waiting for text")
     async with aclosing(await open_text(options.text, options.file)) as text, AsyncExitStack() as stack:
@@ -87,7 +87,7 @@ def _player(speaker: Player | None, wav: WavFile | None, audio_format: AudioForm
     return speaker if wav is None else Recorder(speaker, wav)
 
 
-def _report(options: Options, runs: Sequence[Run], status: Exit) -> Exit:
+def _report(options: SayOptions, runs: Sequence[Run], status: Exit) -> Exit:
     """Print the report, and return the status that the command has then."""
     if options.json:
         printed = show(_json(options, runs, is_interrupted=status is Exit.INTERRUPTED))
@@ -98,7 +98,7 @@ def _report(options: Options, runs: Sequence[Run], status: Exit) -> Exit:
     return status or printed
 
 
-def _text(options: Options, runs: Sequence[Run]) -> str:
+def _text(options: SayOptions, runs: Sequence[Run]) -> str:
     width = terminal_width(sys.stdout)
     end_s = max(run.timeline.span_s[1] for run in runs)
     titles = _NAMES if options.compare else ("",)
@@ -116,7 +116,7 @@ def _text(options: Options, runs: Sequence[Run]) -> str:
     return "\n\n".join(parts)
 
 
-def _json(options: Options, runs: Sequence[Run], *, is_interrupted: bool) -> str:
+def _json(options: SayOptions, runs: Sequence[Run], *, is_interrupted: bool) -> str:
     data: dict[str, object] = {
         "interrupted": is_interrupted,
         "prefetch": options.prefetch,

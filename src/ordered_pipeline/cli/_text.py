@@ -1,18 +1,11 @@
 """Text as it comes: from the command line, a file, or a pipe that is still being written."""
 
-import asyncio
 import codecs
-import os
-import queue
 import sys
-import threading
 from collections.abc import AsyncGenerator
-from contextlib import suppress
-from typing import Final
 
+from ordered_pipeline.cli._blocks import Blocks
 from ordered_pipeline.cli._failures import Exit, Failure
-
-_BLOCK_BYTES: Final = 65536
 
 
 async def open_text(text: str | None, file: str | None) -> AsyncGenerator[str, None]:
@@ -24,18 +17,18 @@ async def open_text(text: str | None, file: str | None) -> AsyncGenerator[str, N
     if text is not None:
         name, deltas = "TEXT", _given(text)
     elif file is not None:
-        name, deltas = repr(file), _decoded(_Blocks(file), repr(file))
+        name, deltas = repr(file), _decoded(Blocks(file), repr(file))
     elif sys.stdin is None or sys.stdin.isatty():  # None: the process was started with it closed
-        raise Failure(Exit.NO_TEXT, "there is no text; give TEXT or --file FILE, or write into a pipe")
+        raise Failure(Exit.NOTHING, "there is no text; give TEXT or --file FILE, or write into a pipe")
     else:
-        name, deltas = "standard input", _decoded(_Blocks(None), "standard input")
+        name, deltas = "standard input", _decoded(Blocks(None), "standard input")
     # Before any device is opened: what is wrong with the text is told wherever it is told.
     beginning = ""
     async for delta in deltas:
         beginning += delta
         if beginning.strip():
             return _joined(beginning, deltas)
-    raise Failure(Exit.NO_TEXT, f"there is no text: {name} is {'blank' if beginning else 'empty'}")
+    raise Failure(Exit.NOTHING, f"there is no text: {name} is {'blank' if beginning else 'empty'}")
 
 
 async def _joined(beginning: str, rest: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
@@ -55,7 +48,7 @@ async def _given(text: str) -> AsyncGenerator[str, None]:
     yield text
 
 
-async def _decoded(blocks: "_Blocks", name: str) -> AsyncGenerator[str, None]:
+async def _decoded(blocks: Blocks, name: str) -> AsyncGenerator[str, None]:
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     place = 0
     try:
@@ -81,57 +74,3 @@ async def _decoded(blocks: "_Blocks", name: str) -> AsyncGenerator[str, None]:
             place += len(block)
     finally:
         blocks.close()
-
-
-class _Blocks:
-    """Blocks of bytes from a file or from standard input, each read when it is asked for.
-
-    A read may take for ever, and nothing breaks it off. So it is done in a thread that nobody waits for.
-    """
-
-    def __init__(self, path: str | None) -> None:
-        self._path: str | None = path
-        self._asked: queue.SimpleQueue[asyncio.Future[bytes] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-
-    async def read(self) -> bytes:
-        """Return what is there, as soon as anything is; no bytes at the end.
-
-        Raises:
-            OSError: The file cannot be opened or read.
-        """
-        block: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._asked.put(block)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="text", daemon=True)
-            self._thread.start()
-        return await block
-
-    def close(self) -> None:
-        """Read no more. A read that waits goes on waiting."""
-        self._asked.put(None)
-
-    def _serve(self) -> None:
-        descriptor = 0 if self._path is None else -1
-        while (future := self._asked.get()) is not None:
-            block, error = b"", None
-            try:
-                if descriptor < 0 and self._path is not None:
-                    descriptor = os.open(self._path, os.O_RDONLY)
-                block = os.read(descriptor, _BLOCK_BYTES)
-            except OSError as failed:
-                error = failed
-            # The loop may have ended while the read waited.
-            with suppress(RuntimeError):
-                future.get_loop().call_soon_threadsafe(_settle, future, block, error)
-        if descriptor > 0:
-            os.close(descriptor)
-
-
-def _settle(future: asyncio.Future[bytes], block: bytes, error: OSError | None) -> None:
-    if future.done():
-        return
-    if error is None:
-        future.set_result(block)
-    else:
-        future.set_exception(error)

@@ -15,7 +15,7 @@ from ordered_pipeline.adapters.moonshine import Moonshine, MoonshineError
 from ordered_pipeline.adapters.piper import Piper
 from ordered_pipeline.testing import check_stt
 from ordered_pipeline.voice import AudioFormat, Segment, Transcript, convert_audio
-from tests.adapters.whisper import open_model, word_errors, words_of
+from tests.adapters.whisper import Whisper, word_errors, words_of
 
 pytestmark = pytest.mark.parts
 
@@ -102,27 +102,16 @@ def test_it_keeps_the_promises_of_speech_to_text(clips: list[bytes], backend: st
 def test_it_understands_as_much_as_a_far_larger_model(
     clips: list[bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """With 82 words, so that an error is 1.2 %: none was measured for either, in five runs."""
-    from faster_whisper import WhisperModel  # noqa: PLC0415  # it takes a second to load
-
-    folder = open_model(tmp_path_factory.mktemp("whisper"))
-    whisper = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
+    whisper = Whisper(tmp_path_factory.mktemp("whisper"))
 
     errors, reference = 0, 0
     for phrase, clip in zip(PHRASES, clips, strict=True):
         [final] = [one for one in hear(SECOND + clip + SECOND) if one.kind == "final"]
-        errors += word_errors(phrase, final.text)
-        segments, _ = whisper.transcribe(samples_of(clip), beam_size=1, language="en")
-        reference += word_errors(phrase, " ".join(segment.text for segment in segments))
+        errors += word_errors(words_of(phrase), words_of(final.text))
+        reference += word_errors(words_of(phrase), whisper.words(clip, rate_hz=EARS.sample_rate_hz))
     words = sum(len(words_of(phrase)) for phrase in PHRASES)
     assert reference <= 0.03 * words
     assert errors <= reference + 0.05 * words
-
-
-def samples_of(clip: bytes) -> object:
-    import numpy as np  # noqa: PLC0415  # what Whisper takes
-
-    return np.frombuffer(clip, "<i2").astype("f4") / 32768
 
 
 def test_turns_are_told_with_their_times(clips: list[bytes]) -> None:

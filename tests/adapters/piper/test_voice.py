@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from signal import SIGKILL
+from typing import Any
 
 import anyio
 import pytest
@@ -177,7 +178,7 @@ def test_a_voice_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
         ({"processes": 0}, "processes must be at least 1, got 0"),
     ],
 )
-def test_what_cannot_be_is_refused(options: dict[str, int], message: str) -> None:
+def test_what_cannot_be_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         Piper(**options)
 

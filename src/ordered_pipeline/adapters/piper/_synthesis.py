@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 
 import onnxruntime  # type: ignore[import-untyped]
 from piper.config import PiperConfig, SynthesisConfig
 from piper.voice import PiperVoice
 from typing_extensions import override
 
+# It has no types.
+_ONNXRUNTIME: Final[Any] = onnxruntime
 # 13 s of speech; few sentences are longer. The memory of a run grows with it: 0.2 GB for 4 s of speech,
 # 0.5 GB for 14 s, 1 GB for 41 s. And a text without stops, however long, is one sentence to Piper.
 _MOST_PHONEMES: Final = 250
@@ -23,7 +25,7 @@ class Utterance:
     def __init__(self, text: str) -> None:
         self.text: str = text
         self.is_stopped: bool = False
-        self.options: Any = onnxruntime.RunOptions()
+        self.options: Any = _ONNXRUNTIME.RunOptions()
 
     def stop(self) -> None:
         """End it at the next operator of the model that runs."""
@@ -37,7 +39,7 @@ class Voice:
 
     def __init__(self, model: Path, length_scale: float | None) -> None:
         """Load *model*, and the file beside it that describes it."""
-        options = onnxruntime.SessionOptions()
+        options = _ONNXRUNTIME.SessionOptions()
         # Whoever uses the voice prefetches: two texts at once fill two cores better than two threads with one
         # text, which wait for each other busily and are three times slower when a core is not theirs alone.
         options.intra_op_num_threads = 1
@@ -67,7 +69,7 @@ class _Session(onnxruntime.InferenceSession):  # type: ignore[misc]
 
     @override
     def run(self, output_names: Any, input_feed: Any, run_options: Any = None) -> Any:
-        return super().run(output_names, input_feed, self.run_options)
+        return cast("Any", super()).run(output_names, input_feed, self.run_options)
 
 
 class _PiecewiseVoice(PiperVoice):

@@ -1,0 +1,240 @@
+"""A conversation on a real sound server: its microphone hears what is said to it, its speaker is recorded."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import final
+
+import anyio
+import pytest
+
+from ordered_pipeline.adapters.eliza import Eliza
+from ordered_pipeline.adapters.microphone import Microphone
+from ordered_pipeline.adapters.moonshine import Moonshine
+from ordered_pipeline.adapters.piper import Piper
+from ordered_pipeline.adapters.silero import Silero
+from ordered_pipeline.adapters.speaker import Speaker
+from ordered_pipeline.cli._failures import Exit
+from ordered_pipeline.voice import (
+    AudioFormat,
+    Segment,
+    ServiceFailure,
+    Turn,
+    VoiceActivity,
+    converse,
+    convert_audio,
+)
+from tests.adapters.sound_server import RATE_HZ, RECORD, SoundServer, wait_until
+from tests.adapters.speaker.sounds import enter
+from tests.adapters.whisper import Whisper, word_errors, words_of
+from tests.cli.commands import started
+
+pytestmark = pytest.mark.parts
+
+EARS = AudioFormat("s16le", 16000)
+# Fourteen seconds without a stop, so that a silence in it is the interruption's, and no word comes twice.
+STORY = (
+    "Yesterday the farmer walked along the river with his brother and carried apples and bread to the "
+    "village where an old teacher waited in the garden behind the church until the evening train arrived "
+    "from London with letters and newspapers for everybody"
+)
+QUESTION = "What is the weather like in London?"
+ALLOWED_S = 0.15
+
+
+@final
+class Detector:
+    """Silero, and when it told that somebody speaks."""
+
+    def __init__(self) -> None:
+        self.started_s: list[float] = []
+
+    async def detect(self, audio: AsyncIterable[bytes], /) -> AsyncIterator[VoiceActivity]:
+        async for activity in Silero().detect(audio):
+            if activity.kind == "started":
+                self.started_s.append(time.monotonic())
+            yield activity
+
+
+@final
+class Recorder:
+    """What the speaker plays, and when how much of it had been heard."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.sound = bytearray()
+        self._heard: list[tuple[float, int]] = []
+        self._process = process
+        self._thread = threading.Thread(target=self._record)
+        self._thread.start()
+
+    def _record(self) -> None:
+        assert self._process.stdout is not None
+        while data := os.read(self._process.stdout.fileno(), 4096):
+            self.sound += data
+            self._heard.append((time.monotonic(), len(self.sound)))
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+        self._thread.join(10)
+
+    def heard_at(self, place: int) -> float:
+        """Return when the byte at *place* had been heard."""
+        return next(time_s for time_s, length in self._heard if length > place)
+
+    def length_at(self, time_s: float) -> int:
+        """Return how many bytes had been heard at *time_s*."""
+        return max((length for heard_s, length in self._heard if heard_s <= time_s), default=0)
+
+    def sounding_s(self) -> float:
+        """Return for how long there has been sound."""
+        return (len(self.sound) - len(self.sound.lstrip(b"\0"))) and len(
+            self.sound.strip(b"\0")
+        ) / 2 / RATE_HZ
+
+
+@contextmanager
+def recording(server: SoundServer) -> Iterator[Recorder]:
+    with subprocess.Popen(
+        RECORD, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=server.environment
+    ) as process:
+        recorder = Recorder(process)
+        try:
+            wait_until(lambda: bool(recorder.sound))
+            yield recorder
+        finally:
+            recorder.stop()
+
+
+@pytest.fixture(scope="module")
+def question() -> bytes:
+    """Return a question, as the microphone hears it."""
+
+    async def main() -> bytes:
+        async with Piper(processes=1) as voice:
+
+            async def audio() -> AsyncIterator[bytes]:
+                async for chunk in voice.synthesize(Segment(0, QUESTION)):
+                    yield chunk.data
+
+            # The sound server may need a moment to begin.
+            frames = [frame async for frame in convert_audio(audio(), voice.format, to=EARS)]
+            return bytes(EARS.sample_rate_hz) + b"".join(frames)
+
+    return anyio.run(main)
+
+
+def test_a_barge_in_is_silence_within_150_ms_and_the_heard_text_is_what_was_heard(
+    sound_server: SoundServer,
+    monkeypatch: pytest.MonkeyPatch,
+    question: bytes,
+    tmp_path: Path,
+) -> None:
+    enter(sound_server.environment, monkeypatch)
+    detector = Detector()
+    events: list[Turn | ServiceFailure] = []
+
+    async def main(recorder: Recorder) -> None:
+        async with AsyncExitStack() as stack:
+            stt = await stack.enter_async_context(Moonshine())
+            voice = await stack.enter_async_context(Piper())
+            speaker = await stack.enter_async_context(Speaker(voice.format))
+            microphone = await stack.enter_async_context(Microphone())
+            conversation = converse(
+                microphone,
+                audio_format=microphone.format,
+                stt=stt,
+                vad=detector,
+                llm=Eliza(),
+                tts=voice,
+                player=speaker,
+                greeting=STORY,
+            )
+            async with conversation:
+                await anyio.to_thread.run_sync(wait_until, lambda: recorder.sounding_s() > 4.0)
+                said = await anyio.to_thread.run_sync(sound_server.say, question)
+                async for event in conversation:
+                    events.append(event)
+                    if len(events) == 2:
+                        break
+                said.wait()
+
+    with recording(sound_server) as recorder:
+        anyio.run(main, recorder)
+
+    interrupted, answered = events
+    assert isinstance(interrupted, Turn)
+    assert isinstance(answered, Turn)
+    # Silent in time: what sounds after that is the answer.
+    decided_s = detector.started_s[0]
+    limit = recorder.length_at(decided_s + ALLOWED_S)
+    answer = recorder.length_at(decided_s + 1.0)
+    assert any(recorder.sound[recorder.length_at(decided_s - 0.1) : recorder.length_at(decided_s)])
+    assert not any(recorder.sound[limit:answer])
+    assert word_errors(words_of(QUESTION), words_of(answered.said)) <= 1
+    assert answered.heard.text
+
+    # What a good ear hears of it is what the heard text claims, up to its error and a word cut in two.
+    story = words_of(STORY)
+    heard = Whisper(tmp_path).words(bytes(recorder.sound[:limit]), rate_hz=RATE_HZ)
+    claimed = len(words_of(interrupted.heard.text))
+    assert 5 < claimed < len(story) - 5
+    claimed_s = claimed * 14.0 / len(story)
+    allowed = 1 + round(interrupted.heard.error_s / claimed_s * claimed)
+    sure = story[: claimed - allowed]
+    denied = {*story[claimed + allowed :]} - {*story[: claimed + allowed]}
+    assert len([word for word in sure if word in heard]) >= 0.85 * len(sure)
+    assert denied.isdisjoint(heard)
+
+
+def test_the_command_listens_to_the_microphone_and_answers_by_the_speaker(
+    sound_server: SoundServer, question: bytes, tmp_path: Path
+) -> None:
+    with (
+        recording(sound_server) as recorder,
+        started(
+            "--html", "page.html", command="talk", environment=sound_server.environment, folder=tmp_path
+        ) as process,
+    ):
+        # It is there when it greets nobody: after a second of silence in the microphone it hears.
+        wait_until(lambda: is_recording(sound_server))
+        with sound_server.say(question):
+            pass
+        wait_until(lambda: recorder.sounding_s() > 0.5)
+        # A turn is told when its answer has been heard.
+        assert process.stdout is not None
+        told = [line.decode() for line in iter(process.stdout.readline, b"\n")]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+
+    assert process.returncode == Exit.INTERRUPTED
+    assert word_errors(["caller", *words_of(QUESTION)], words_of(told[0])) <= 1
+    assert told[1].startswith("heard: ")
+    assert err.decode() == "ordered-pipeline: interrupted\n"
+    assert f"Turn 0: {told[0].partition(':')[2].strip()}" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def is_recording(server: SoundServer) -> bool:
+    """Tell whether anybody listens to the microphone."""
+    listed = subprocess.run(
+        ["pactl", "list", "short", "source-outputs"], env=server.environment, capture_output=True, check=True
+    )
+    return b"s16le 1ch 16000Hz" in listed.stdout
+
+
+def test_a_microphone_that_delivers_silence_is_no_turn_and_no_error(
+    sound_server: SoundServer, tmp_path: Path
+) -> None:
+    with started(command="talk", environment=sound_server.environment, folder=tmp_path) as process:
+        wait_until(lambda: is_recording(sound_server))
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+
+    assert (process.returncode, out, err) == (Exit.INTERRUPTED, b"", b"ordered-pipeline: interrupted\n")
