@@ -105,10 +105,11 @@ class Ear:
     async def _until(self, holds: Callable[[], bool]) -> None:
         """Wait until it holds, or no service listens."""
         while self._listener is not None and not holds():
+            listener = self._listener
             with anyio.move_on_after(self._patience_s) as patience:
                 await self._changed.wait()
-            if patience.cancelled_caught and self._listener is not None:
-                self._listener.give_up()
+            if patience.cancelled_caught and self.listens(listener):
+                listener.give_up()
 
 
 @final
