@@ -137,9 +137,8 @@ async def parts(ears: str) -> AsyncIterator[Parts]:
             yield Parts(Loudness(), Clerk(), voice)
         else:
             # Only here are they needed.
-            from ordered_pipeline.adapters.moonshine import Moonshine  # noqa: PLC0415
-
             from ordered_pipeline.adapters.eliza import Eliza  # noqa: PLC0415
+            from ordered_pipeline.adapters.moonshine import Moonshine  # noqa: PLC0415
 
             yield Parts(await stack.enter_async_context(Moonshine()), Eliza(), voice)
 

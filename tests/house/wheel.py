@@ -27,7 +27,7 @@ def main(wheel: str) -> None:
     assert metadata["Description-Content-Type"] == "text/markdown"
     extras = set(metadata.get_all("Provides-Extra") or ())
     adapters = {path.stem for path in (package / "adapters").glob("[!_]*")}
-    assert extras == {*adapters, "convert", "all"}, f"extras {extras}, adapters {adapters}"
+    assert extras == {*adapters, "convert", "talk", "all"}, f"extras {extras}, adapters {adapters}"
     needed = {need for need in installed.requires or () if "extra ==" not in need}
     assert {need.partition(">")[0] for need in needed} == {"anyio", "typing-extensions"}
     assert [point.name for point in installed.entry_points] == ["ordered-pipeline"]

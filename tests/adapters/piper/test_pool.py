@@ -11,6 +11,7 @@ from signal import SIGKILL
 import anyio
 import pytest
 from anyio import to_thread
+from sniffio import current_async_library
 
 from ordered_pipeline.adapters.piper._child import PiperError
 from ordered_pipeline.adapters.piper._pool import Call, Pool
@@ -47,6 +48,11 @@ async def kill(pid: int) -> None:
     os.kill(pid, SIGKILL)
     with suppress(ChildProcessError):
         await to_thread.run_sync(os.waitid, os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    if current_async_library() == "asyncio":
+        # It asks for the ends of processes by itself, in a thread, and hears of them soon after.
+        while not is_gone(pid):  # noqa: ASYNC110  # nobody tells when
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.05)
 
 
 def test_a_call_gives_what_its_process_makes(backend: str) -> None:

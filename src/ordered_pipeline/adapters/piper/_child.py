@@ -47,15 +47,17 @@ async def start_child(
         PiperError: It did not start, or could not load the voice.
     """
     try:
-        # A session of its own keeps the signals away that a terminal sends to all processes, as for Ctrl-C.
-        process = await anyio.open_process(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None,
-            env=env,
-            start_new_session=True,
-        )
+        # Cancelled, it could leave a process that nobody knows; it takes milliseconds.
+        with anyio.CancelScope(shield=True):
+            # A session of its own keeps the signals away that a terminal sends to all, as for Ctrl-C.
+            process = await anyio.open_process(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None,
+                env=env,
+                start_new_session=True,
+            )
     except OSError as error:
         raise PiperError(f"the process of the voice could not be started ({error})") from error
     child = Child(process, patience_s=patience_s)
@@ -143,6 +145,10 @@ class Child:
         with suppress(ProcessLookupError):
             self._process.kill()
         with anyio.CancelScope(shield=True):
+            # With anyio 4.8 on asyncio, a process whose output waits to be read never is seen to end.
+            with suppress(anyio.EndOfStream, anyio.BrokenResourceError), anyio.move_on_after(_EXIT_S):
+                while True:
+                    await self._answers.receive()
             await self._process.aclose()
 
     async def _send(self, frame: Frame) -> None:
