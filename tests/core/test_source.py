@@ -78,7 +78,11 @@ def test_a_generator_that_is_left_early_is_closed(run: Run) -> None:
     strictly(run, main)
 
 
-@pytest.mark.parametrize("make", [list, tuple, iter, dict.fromkeys, lambda numbers: numbers], ids=repr)
+@pytest.mark.parametrize(
+    "make",
+    [list, tuple, iter, dict.fromkeys, lambda numbers: numbers],
+    ids=["list", "tuple", "iterator", "dict", "range"],
+)
 def test_a_plain_iterable_is_a_source(run: Run, make: Callable[[range], Iterable[int]]) -> None:
     async def main() -> None:
         assert await ordered_map(Work(), make(range(3))).collect() == [0, 1, 2]
