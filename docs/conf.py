@@ -1,12 +1,19 @@
 """Configuration of the documentation."""
 
 import re
+from collections.abc import Iterator
+from importlib import import_module
 from importlib.metadata import version as version_of
+from inspect import isclass, isfunction
+from pkgutil import walk_packages
 
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util.logging import getLogger
+
+import ordered_pipeline
 
 project = "ordered_pipeline"
 author = "the ordered_pipeline developers"
@@ -48,6 +55,28 @@ def find_by_public_name(
     return python.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], public, node, content)
 
 
+def public_names() -> Iterator[str]:
+    """Yield the full name of each class and function that is there to be imported."""
+    modules = (module.name for module in walk_packages(ordered_pipeline.__path__, "ordered_pipeline."))
+    for name in ("ordered_pipeline", *modules):
+        if "._" not in name:
+            members = vars(import_module(name))
+            # Without __all__, what a module defines itself.
+            own = [it for it, value in members.items() if getattr(value, "__module__", None) == name]
+            for member in members.get("__all__", own):
+                value = members[member]
+                if (isclass(value) or isfunction(value)) and not member.startswith("_"):
+                    yield f"{name}.{member}"
+
+
+def check_reference(_: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of public names that no page has."""
+    for name in public_names():
+        if name not in env.domains.python_domain.objects:
+            getLogger(__name__).warning("%s is public, but no page of the reference has it", name)
+
+
 def setup(app: Sphinx) -> None:
     """Register with Sphinx."""
+    app.connect("env-check-consistency", check_reference)
     app.connect("missing-reference", find_by_public_name)

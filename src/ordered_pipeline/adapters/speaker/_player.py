@@ -28,7 +28,7 @@ _POSITION_ERROR_S: Final = 0.03
 
 @final
 class Speaker:
-    """The default sound device: a `Player` in whose block clips sound in order, without a seam.
+    """The default sound device: a player in whose block clips sound in order, without a seam.
 
     The device starts with the first clip. Its clock tells what was heard, at most 30 ms off; the way from the
     sound system to the ear comes on top, and is not told.
