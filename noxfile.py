@@ -17,6 +17,8 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 # It takes its hundred thousand items whatever the profile.
 WITHOUT_MEMORY = "--ignore=tests/core/test_stage_memory.py"
 FEW_EXAMPLES = {"HYPOTHESIS_PROFILE": "mutation"}
+# A worker a core; each takes from the others when it has nothing left.
+SIDE_BY_SIDE = ("--numprocesses=logical", "--dist=worksteal")
 SURVIVORS = Path("tests/core/surviving_mutants.toml")
 
 # pyenv's shims answer only for the version it was told to use; its other interpreters stand beside that one.
@@ -79,7 +81,7 @@ def lowest(session: nox.Session) -> None:
     )  # fmt: skip
     session.install("--constraint", constraints, "--group", "tests", "--editable", ".[all]")
     skipped = ("-m", "not parts", "--ignore=tests/house", "--ignore=tests/benchmarks", WITHOUT_MEMORY)
-    session.run("pytest", *skipped, *session.posargs, env=FEW_EXAMPLES)
+    session.run("pytest", *SIDE_BY_SIDE, *skipped, *session.posargs, env=FEW_EXAMPLES)
 
 
 @nox.session(python=PYTHONS)
@@ -93,7 +95,7 @@ def tests(session: nox.Session) -> None:
         session.notify("coverage")
     # All the cases of each law are drawn on the newest Python, on the others a few.
     env = {} if session.python == NEWEST else FEW_EXAMPLES
-    session.run("pytest", "-m", "not parts", *session.posargs, env=env)
+    session.run("pytest", *SIDE_BY_SIDE, "-m", "not parts", *session.posargs, env=env)
 
 
 @nox.session(python=NEWEST)
