@@ -132,6 +132,11 @@ def test_a_call_that_returns_when_the_clip_is_over(run: Run) -> None:
     check(run, Player(), "play must return when it has accepted the clip, but returned when it was over")
 
 
+def test_a_call_that_gives_no_playback(run: Run) -> None:
+    # The breach is what the type checker says.
+    check_playback(run, lambda _: None, "play must return a Playback, got None")  # type: ignore[arg-type, return-value]
+
+
 def test_a_call_that_hangs(run: Run) -> None:
     check(run, RecordingPlayer(call_s=20.0), "play must return within 10 s, but did not")
 

@@ -6,7 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import anyio
 import pytest
 
-from ordered_pipeline.voice import AudioChunk, AudioFormat, Clip, Playback, PlaybackResult, Player, Segment
+from ordered_pipeline.voice import (
+    AudioChunk,
+    AudioError,
+    AudioFormat,
+    Clip,
+    Playback,
+    PlaybackResult,
+    Player,
+    Segment,
+)
 from ordered_pipeline.voice._functions import player_from, tts_from
 from tests.conftest import Run
 
@@ -216,6 +225,46 @@ def test_what_cannot_be_called_is_refused(make: Callable[[object], object]) -> N
     message = "function must be callable, got b'12'; pass the function itself, not what it returns"
     with pytest.raises(TypeError, match=f"^{message}$"):
         make(b"12")
+
+
+@pytest.mark.parametrize("head", [b"RIFF", b"ID3", b"OggS", b"fLaC"])
+def test_a_file_that_was_said_to_be_samples_is_refused(run: Run, head: bytes) -> None:
+    async def speak(_text: str) -> AsyncIterator[bytes]:
+        yield head + bytes(40)
+        yield bytes(100)
+
+    with pytest.raises(
+        AudioError, match=f"must return s16le samples, .*, got a file that begins with {head!r}"
+    ):
+        run(spoken, speak)
+
+
+def test_samples_may_look_like_a_file_later_on(run: Run) -> None:
+    async def speak(_text: str) -> AsyncIterator[bytes]:
+        yield b"12"
+        yield b"RIFF"
+
+    assert run(spoken, speak) == [b"12", b"RIFF"]
+
+
+def test_a_file_that_was_said_to_be_one_passes_as_it_is(run: Run) -> None:
+    async def speak(_text: str) -> bytes:
+        return b"RIFF."
+
+    async def main() -> list[bytes]:
+        chunks = tts_from(speak, format=AudioFormat("wav", 8000)).synthesize(Segment(0, "Hi."))
+        return [chunk.data async for chunk in chunks]
+
+    assert run(main) == [b"RIFF."]
+
+
+def test_formats_that_are_none_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"^format must be an AudioFormat, got 's16le'$"):
+        tts_from(bytes, format="s16le")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^formats must be a sequence of AudioFormat, got AudioFormat\("):
+        player_from(print, formats=SLOW)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^a format must be an AudioFormat, got 'mulaw'$"):
+        player_from(print, formats=["mulaw"])  # type: ignore[list-item]
 
 
 # ---------------------------------------------------------------- players

@@ -57,6 +57,8 @@ def test_a_bound_that_is_none_is_told(options: dict[str, Any], error: type[Excep
             ValueError,
             "filler must be what is to be spoken, got ''; use on_failure='skip'",
         ),
+        ({"fallback": 1}, TypeError, "fallback must be a tuple of voices, got 1; write (voice,) for one"),
+        ({"fallback": ("nova",)}, TypeError, "fallback must be a voice, got 'nova'; make one of a function"),
         ({"on_failure": "filler", "filler": " "}, ValueError, "filler must be what is to be spoken, got ' '"),
     ],
 )

@@ -18,8 +18,10 @@ from ordered_pipeline.testing import (
 from ordered_pipeline.voice import (
     AudioChunk,
     AudioFormat,
+    Clip,
     HeardText,
     NoAudioError,
+    Playback,
     PlayerCapabilities,
     Prefetch,
     Segment,
@@ -135,15 +137,17 @@ def test_a_delta_that_is_no_text_is_an_error_after_what_came_before_it(run: Run,
         async with speak(write(), tts=voice_of(FINE), player=player) as reply:
             with pytest.raises(TypeError) as raised:
                 await reply.finished()
-        assert str(raised.value) == f"what the source of a reply gives must be text, got {delta!r}"
+        rule = "what the source of a reply gives must be text"
+        assert str(raised.value) == f"{rule}, got {delta!r}; give deltas of text only"
         assert player.heard_bytes() == audio(0, ONE, 1.0)
 
     run(main)
 
 
-def test_a_source_that_is_none_is_an_error_at_the_call() -> None:
-    with pytest.raises(TypeError, match="source must be text or an iterable of text, got 3"):
-        speak(cast("str", 3), tts=voice_of(FINE), player=RecordingPlayer())
+@pytest.mark.parametrize("source", [3, b"It is late."])
+def test_a_source_that_is_none_is_an_error_at_the_call(source: object) -> None:
+    with pytest.raises(TypeError, match="source must be text or an iterable of text, got "):
+        speak(cast("str", source), tts=voice_of(FINE), player=RecordingPlayer())
 
 
 # The voice
@@ -318,6 +322,22 @@ def test_a_player_that_refuses_a_clip_ends_the_reply(run: Run, refused: int, str
         assert reply.timeline.segments[refused].outcome == "failed"
         assert len(player.playbacks) == refused + 1
         assert voice.running == 0
+
+    run(main)
+
+
+def test_a_player_that_gives_no_playback_ends_the_reply(run: Run) -> None:
+    class Silent(HardPlayer):
+        async def play(self, clip: Clip, /) -> Playback:
+            await clip.collect()
+            return cast("Playback", None)
+
+    async def main() -> None:
+        async with speak(THREE, tts=voice_of(FINE), player=Silent()) as reply:
+            with pytest.raises(
+                TypeError, match="the player's 'play' must return a Playback, got None; make a"
+            ):
+                await reply.finished()
 
     run(main)
 
@@ -525,13 +545,23 @@ def test_a_time_that_is_none_is_told_at_the_call(
     assert str(raised.value).startswith(f"{name} {message}")
 
 
+class Nameless:
+    """Speaks and plays, and does not say how."""
+
+    format = capabilities = None
+    synthesize = play = staticmethod(voice_of(FINE).synthesize)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"prefetch": 2}, "prefetch must be a Prefetch, got 2; use Prefetch(segments=2)"),
         ({"policy": "skip"}, "policy must be a SpeechPolicy, got 'skip'"),
         ({"tts": "nova"}, "tts must be a voice, got 'nova'; make one of a function with tts_from"),
+        ({"tts": Nameless()}, "the format of tts must be an AudioFormat, got None"),
+        ({"player": Nameless()}, "the capabilities of player must be PlayerCapabilities, got None"),
         ({"player": 1}, "player must be a player, got 1; make one of a function with player_from"),
+        ({"splitter": "de"}, "splitter must be a SentenceSplitter, got 'de'"),
     ],
 )
 def test_an_argument_of_another_type_is_told_at_the_call(options: dict[str, Any], message: str) -> None:

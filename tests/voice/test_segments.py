@@ -1,7 +1,7 @@
 # ruff: noqa: RUF001  # stops and quotes are meant as they stand
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -282,3 +282,8 @@ def test_a_limit_below_one_is_refused(name: str) -> None:
 
     with pytest.raises(ValueError, match=f"^{name} must be at least 1, got 0$"):
         SentenceSplitter(**limits)
+
+
+def test_a_language_that_is_no_text_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^language must be a code such as 'de', got 49$"):
+        SentenceSplitter(language=cast("Any", 49))

@@ -157,7 +157,9 @@ class RecordingPlayer:
 
     def _refuse(self, clip: Clip) -> None:
         formats = self._capabilities.formats
-        if (formats and clip.format not in formats) or clip.format.is_container:
+        if clip.format.is_container:
+            raise ValueError(f"the clip's format must be samples, got {clip.format!r}")
+        if formats and clip.format not in formats:
             raise ValueError(f"the clip's format must be one of {formats!r}, got {clip.format!r}")
         now_s = anyio.current_time()
         self._open = [playback for playback in self._open if not playback.is_over()]

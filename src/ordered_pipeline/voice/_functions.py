@@ -30,7 +30,8 @@ from anyio import to_thread
 from ordered_pipeline import Stage, ordered_map
 from ordered_pipeline.voice._audio import AudioChunk, AudioFormat
 from ordered_pipeline.voice._clip import Clip
-from ordered_pipeline.voice._convert import WholeSamples
+from ordered_pipeline.voice._convert import AudioError, WholeSamples
+from ordered_pipeline.voice._misuse import check_kind
 from ordered_pipeline.voice._roles import PlaybackResult, Player, PlayerCapabilities, TextToSpeech
 from ordered_pipeline.voice._talk import Segment
 
@@ -40,6 +41,8 @@ _Pieces: TypeAlias = AsyncIterable[bytes] | Iterable[bytes]
 
 # What ends an iterator that is pulled in a thread: StopIteration cannot come out of one.
 _END: Final = object()
+# How files begin. Read as samples, a header is a crack, and packed audio is noise.
+_FILE_HEADS: Final = (b"RIFF", b"ID3", b"OggS", b"fLaC")
 # How long closing a blocking iterator is waited for, and the clean-up of a player's function. Enough for a
 # connection to be given back; a caller who has interrupted should not wait longer.
 _GRACE_S: Final = 1.0
@@ -72,9 +75,12 @@ def tts_from(
         format: What the audio it makes is to be read as.
 
     Raises:
-        TypeError: *function* cannot be called; or, by the iterator, it gave something else than bytes.
+        TypeError: *function* cannot be called, or *format* is no `AudioFormat`; or, by the iterator, it gave
+            something else than bytes.
+        AudioError: By the iterator: it gave a file, and *format* says samples.
     """
     _check_callable(function)
+    check_kind("format", format, AudioFormat, "an AudioFormat")
     return _Voice(function, format)
 
 
@@ -95,16 +101,19 @@ def player_from(function: Callable[[bytes], object], *, formats: Sequence[AudioF
         formats: The formats it takes, the preferred one first; none for any.
 
     Raises:
-        TypeError: *function* cannot be called.
+        TypeError: *function* cannot be called, or *formats* are no formats.
     """
     _check_callable(function)
+    check_kind("formats", formats, Sequence, "a sequence of AudioFormat")
+    for audio_format in formats:
+        check_kind("a format", audio_format, AudioFormat, "an AudioFormat")
     return _Player(function, tuple(formats))
 
 
 def _check_callable(function: object) -> None:
     if not callable(function):
         raise TypeError(
-            f"function must be callable, got {function!r}; pass the function itself, not what it returns"
+            f"function must be callable, got {function!r:.200}; pass the function itself, not what it returns"
         )
 
 
@@ -153,7 +162,9 @@ class _Call:
     def __init__(self, function: Callable[[str], object], text: str, audio_format: AudioFormat) -> None:
         self._function: Callable[[str], object] = function
         self._text: str = text
+        self._format: AudioFormat = audio_format
         self._whole: WholeSamples = WholeSamples(audio_format)
+        self._is_begun: bool = False
         self._pieces: AsyncIterator[object] | None = None
         self._is_over: bool = False
 
@@ -172,7 +183,8 @@ class _Call:
                 self._whole(b"", is_last=True)
                 break
             if not isinstance(piece, bytes):
-                raise TypeError(f"the pieces of {self._function!r} must be bytes, got {piece!r}")
+                raise TypeError(f"the pieces of {self._function!r} must be bytes, got {piece!r:.200}")
+            self._check_head(piece)
             self._is_over = False
             if data := self._whole(piece):
                 return AudioChunk(data)
@@ -185,6 +197,15 @@ class _Call:
         if close is not None:
             await close()
 
+    def _check_head(self, piece: bytes) -> None:
+        is_first, self._is_begun = not self._is_begun, True
+        head = next((head for head in _FILE_HEADS if piece.startswith(head)), None)
+        if is_first and head is not None and not self._format.is_container:
+            raise AudioError(
+                f"{self._function!r} must return {self._format.encoding} samples, as its format says, got a "
+                f"file that begins with {head!r}; ask for audio without a header, or say that it is a file"
+            )
+
     def _opened(self, result: object) -> AsyncIterator[object]:
         if isinstance(result, bytes):
             return _alone(result)
@@ -192,7 +213,7 @@ class _Call:
             return aiter(cast("AsyncIterable[object]", result))
         if isinstance(result, Iterable) and not isinstance(result, str | bytearray | memoryview):
             return _Pulled(iter(cast("Iterable[object]", result)))
-        raise TypeError(f"{self._function!r} must return bytes or an iterator of bytes, got {result!r}")
+        raise TypeError(f"{self._function!r} must return bytes or an iterator of bytes, got {result!r:.200}")
 
 
 async def _alone(piece: bytes) -> AsyncIterator[object]:

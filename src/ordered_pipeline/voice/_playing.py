@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._clip import Clip
+from ordered_pipeline.voice._misuse import check_playback
 from ordered_pipeline.voice._roles import Playback, PlaybackResult, Player
 from ordered_pipeline.voice._take import Take
 
@@ -107,7 +108,9 @@ class Playing:
         take.play_asked_s = anyio.current_time()
         try:
             with anyio.CancelScope() as self._call:
-                take.playback = await self._player.play(clip)
+                playback = await self._player.play(clip)
+                check_playback(playback)
+                take.playback = playback
                 take.accepted_s = anyio.current_time()
         except Exception as error:  # noqa: BLE001  # a player that is gone ends the reply
             take.result = PlaybackResult("failed", 0.0)

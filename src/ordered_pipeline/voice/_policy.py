@@ -1,10 +1,11 @@
 """What a user decides about a reply: how much is prepared ahead, and what happens when a voice fails."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
-from ordered_pipeline.voice._misuse import check_count, check_positive
+from ordered_pipeline.voice._misuse import check_count, check_kind, check_positive, check_voice
 from ordered_pipeline.voice._roles import TextToSpeech
 
 
@@ -114,6 +115,9 @@ class SpeechPolicy:
         check_count("tries", self.tries, "use tries=1 to ask each voice once")
         if self.hedge_after_s is not None:
             check_positive("hedge_after_s", self.hedge_after_s, "leave it out for one request at a time")
+        check_kind("fallback", self.fallback, Sequence, "a tuple of voices", "write (voice,) for one")
+        for voice in self.fallback:
+            check_voice("fallback", voice)
         if self.on_failure not in {"skip", "stop", "filler"}:
             raise ValueError(f"on_failure must be 'skip', 'stop' or 'filler', got {self.on_failure!r}")
         if self.on_failure == "filler" and not self.filler.strip():

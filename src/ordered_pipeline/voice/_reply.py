@@ -23,10 +23,10 @@ from ordered_pipeline.voice._clip import MOST_CHUNKS, Clip
 from ordered_pipeline.voice._convert import choose_format, converter
 from ordered_pipeline.voice._heard import heard_text
 from ordered_pipeline.voice._measures import VoiceMeasures, measures_of
-from ordered_pipeline.voice._misuse import check_kind, check_positive
+from ordered_pipeline.voice._misuse import check_kind, check_positive, check_source, check_voice
 from ordered_pipeline.voice._playing import Playing
 from ordered_pipeline.voice._policy import Prefetch, SpeechPolicy
-from ordered_pipeline.voice._roles import Player, TextToSpeech
+from ordered_pipeline.voice._roles import Player, PlayerCapabilities, TextToSpeech
 from ordered_pipeline.voice._room import Room
 from ordered_pipeline.voice._segmenter import Segmenter
 from ordered_pipeline.voice._segments import SentenceSplitter
@@ -91,14 +91,18 @@ def speak(
     check_positive("flush_s", flush_s, "use math.inf to wait for the end of each sentence")
     check_positive("grace_s", grace_s, "cancelled work needs some time to clean up; the default is 1.0")
     if source is not None:
-        check_kind("source", source, (AsyncIterable, Iterable), "text or an iterable of text")
+        check_source(source)
     check_kind("prefetch", prefetch, Prefetch, "a Prefetch", "use Prefetch(segments=2)")
     check_kind("policy", policy, SpeechPolicy, "a SpeechPolicy")
-    for voice in (tts, *policy.fallback):
-        if not hasattr(voice, "synthesize"):
-            raise TypeError(f"tts must be a voice, got {voice!r}; make one of a function with tts_from")
+    if splitter is not None:
+        check_kind("splitter", splitter, SentenceSplitter, "a SentenceSplitter")
+    check_voice("tts", tts)
     if not hasattr(player, "play"):
-        raise TypeError(f"player must be a player, got {player!r}; make one of a function with player_from")
+        raise TypeError(
+            f"player must be a player, got {player!r:.200}; make one of a function with player_from"
+        )
+    capabilities: object = player.capabilities
+    check_kind("the capabilities of player", capabilities, PlayerCapabilities, "PlayerCapabilities")
     return Reply(
         source,
         tts=tts,

@@ -167,7 +167,7 @@ class Segmenter:
                     yield  # noqa: ASYNC119
 
     def _add(self, delta: str) -> None:
-        check_kind("what the source of a reply gives", delta, str, "text")
+        check_kind("what the source of a reply gives", delta, str, "text", "give deltas of text only")
         if not delta:
             return
         now = anyio.current_time()

@@ -186,7 +186,7 @@ class Speech:
             if take.audio_s is not None and self._text == take.segment.text:
                 self._measures.add_segment(len(self._text), take.audio_s)
             return AudioChunk(tail)
-        check_kind("what a voice gives", chunk, AudioChunk, "an AudioChunk")
+        check_kind("what a voice gives", chunk, AudioChunk, "an AudioChunk", "wrap bytes in AudioChunk")
         data = self._recording.add(chunk.data)
         words = tuple(self._placed(word) for word in chunk.words) if self._words_from_s else chunk.words
         take.words += words

@@ -101,7 +101,10 @@ class _Check:
 
     async def play(self, clip: Clip) -> Playback:
         with anyio.move_on_after(self.within_s):
-            return await self.player.play(clip)
+            playback = await self.player.play(clip)
+            if not hasattr(playback, "finished"):
+                raise ContractBroken(f"play must return a Playback, got {playback!r:.80}")
+            return playback
         raise ContractBroken(f"play must return within {self.within_s:g} s, but did not")
 
     async def finish(self, playback: Playback) -> PlaybackResult:

@@ -17,6 +17,7 @@ import unicodedata
 from itertools import takewhile
 from typing import Final, Literal
 
+from ordered_pipeline.voice._misuse import check_kind
 from ordered_pipeline.voice._segments._blocks import judge_line_break
 from ordered_pipeline.voice._segments._languages import rules_for
 from ordered_pipeline.voice._segments._verdict import CLOSERS, EMOJI, SPACED, UNSPACED, Verdict, judge
@@ -84,8 +85,11 @@ class SentenceSplitter:
                 it is one word, anywhere but inside what reads as one character.
 
         Raises:
+            TypeError: *language* is no text.
             ValueError: A limit is less than 1.
         """
+        if language is not None:
+            check_kind("language", language, str, "a code such as 'de'")
         for name, limit in (
             ("first_clause_characters", first_clause_characters),
             ("shortest", shortest),
