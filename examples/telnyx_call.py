@@ -24,6 +24,7 @@ import argparse
 import os
 import secrets
 import socket
+import sys
 from array import array
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -262,10 +263,15 @@ async def simulate(ears: str) -> None:
     print(f"On the line there were {len(call.timeline.sounds)} stretches of sound without a gap: {lengths}")
 
 
-async def serve(port: int, ears: str) -> None:
-    webhooks = Webhooks(os.environ["TELNYX_PUBLIC_KEY"])
+def from_portal(name: str) -> str:
+    if name not in os.environ:
+        sys.exit(f"{name} must be set, to what Telnyx's portal shows; the first lines of this file say more")
+    return os.environ[name]
+
+
+async def serve(port: int, ears: str, api_key: str, public_key: str) -> None:
     async with httpx.AsyncClient() as client, parts(ears) as made_of, anyio.create_task_group() as tasks:
-        bot = Bot(CallControl(client, api_key=os.environ["TELNYX_API_KEY"]), webhooks, made_of)
+        bot = Bot(CallControl(client, api_key=api_key), Webhooks(public_key), made_of)
         tasks.start_soon(bot.take_calls)
         await uvicorn.Server(uvicorn.Config(bot, port=port, lifespan="off")).serve()
         tasks.cancel_scope.cancel()
@@ -280,7 +286,11 @@ def main() -> None:
     parser.add_argument("--ears", choices=["loudness", "moonshine"], default="loudness")
     arguments = parser.parse_args()
     if arguments.what == "serve":
-        anyio.run(serve, arguments.port, arguments.ears)
+        keys = from_portal("TELNYX_API_KEY"), from_portal("TELNYX_PUBLIC_KEY")
+        try:
+            anyio.run(serve, arguments.port, arguments.ears, *keys)
+        except* (KeyboardInterrupt, SystemExit):
+            sys.exit(1)  # by Ctrl-C, or the server has said why
     else:
         anyio.run(simulate, arguments.ears)
 

@@ -532,19 +532,32 @@ class Server:
         await self.webhooks(scope, receive, answer)
 
 
-async def live(port: int) -> list[Fact]:
-    app = Server(Webhooks(os.environ["TELNYX_PUBLIC_KEY"]))
+def from_portal(name: str) -> str:
+    if name not in os.environ:
+        sys.exit(f"{name} must be set, to what Telnyx's portal shows; see telnyx_call.py")
+    return os.environ[name]
+
+
+async def live(port: int, api_key: str, public_key: str) -> list[Fact]:
+    app = Server(Webhooks(public_key))
     server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_level="warning"))
+    facts: list[Fact] = []
     async with httpx.AsyncClient() as client, anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve)
-        calls = CallControl(client, api_key=os.environ["TELNYX_API_KEY"], timeout_s=10.0)
-        print("Call your number now, and hum.", file=sys.stderr)
-        async with await app.webhooks.next_call() as events:
-            scheme = "ws" if app.host.startswith("127.0.0.1:") else "wss"
-            line = app.line = Line(calls, events, f"{scheme}://{app.host}{app.path}")
-            tasks.start_soon(line.listen)
-            facts = await ask(line)
-        server.should_exit = True
+
+        async def take_a_call() -> None:
+            print("Call your number now, and hum.", file=sys.stderr)
+            async with await app.webhooks.next_call() as events:
+                calls = CallControl(client, api_key=api_key, timeout_s=10.0)
+                scheme = "ws" if app.host.startswith("127.0.0.1:") else "wss"
+                line = app.line = Line(calls, events, f"{scheme}://{app.host}{app.path}")
+                tasks.start_soon(line.listen)
+                facts.extend(await ask(line))
+            server.should_exit = True
+
+        tasks.start_soon(take_a_call)
+        # Until then, or Ctrl-C.
+        await server.serve()
+        tasks.cancel_scope.cancel()
     return facts
 
 
@@ -563,8 +576,12 @@ if __name__ == "__main__":
     match arguments:
         case []:
             found = run_in_virtual_time(simulate)
-        case ["live", port]:
-            found = anyio.run(live, int(port))
+        case ["live", port] if port.isdecimal():
+            keys = from_portal("TELNYX_API_KEY"), from_portal("TELNYX_PUBLIC_KEY")
+            try:
+                found = anyio.run(live, int(port), *keys)
+            except* (KeyboardInterrupt, SystemExit):
+                sys.exit(1)  # by Ctrl-C, or the server has said why
         case _:
             sys.exit(__doc__)
     show(found, as_json="--json" in sys.argv)

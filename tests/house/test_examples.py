@@ -1,9 +1,14 @@
 """Each example runs as a reader would run it, and ends with the line that the table of examples shows."""
 
 import importlib
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import time
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -157,3 +162,45 @@ def test_the_probe_finds_out_what_telnyx_does(
 
     assert sorted(fact.name for fact in facts) == sorted(probe.QUESTIONS)
     assert {fact.name: fact.answer for fact in facts if fact.name in answers} == answers
+
+
+SERVERS = pytest.mark.parametrize(
+    "command", [("telnyx_call.py", "serve"), ("telnyx_probe.py", "live")], ids=lambda command: command[0]
+)
+KEYS = {"TELNYX_API_KEY": "KEY", "TELNYX_PUBLIC_KEY": b64encode(bytes(range(32))).decode()}
+
+
+@SERVERS
+@pytest.mark.parametrize("missing", KEYS)
+def test_a_server_without_a_key_says_which(command: tuple[str, str], missing: str) -> None:
+    environment = {name: value for name, value in {**os.environ, **KEYS}.items() if name != missing}
+    ran = subprocess.run(
+        [sys.executable, *command, "8080"],
+        cwd=EXAMPLES, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert ran.returncode == 1
+    assert re.fullmatch(rf"{missing} must be set, to what Telnyx's portal shows; .+\n", ran.stderr)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@SERVERS
+def test_a_server_ends_at_an_interrupt_and_shows_no_traceback(command: tuple[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    with subprocess.Popen(
+        [sys.executable, *command, str(port)],
+        cwd=EXAMPLES, env={**os.environ, **KEYS}, stderr=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        while not listens(port):
+            assert server.poll() is None
+            time.sleep(0.05)
+        server.send_signal(signal.SIGINT)
+        _, said = server.communicate(timeout=30)
+
+    assert server.returncode == 1
+    assert "Traceback" not in said
