@@ -1,12 +1,10 @@
 """The simulator beside what Telnyx publishes: at least as strict as its schema, and true to it.
 
-Nothing here is collected unless the environment variable ``TELNYX_FACTS`` names a folder in which
-``openapi-facts.json`` is Telnyx's OpenAPI document of 2026, or what it says of calls and their webhooks.
+Nothing here is collected unless ``openapi-facts.json`` is at hand, as `tests.wire.payloads` says: Telnyx's
+OpenAPI document of 2026, or what it says of calls and their webhooks.
 """
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -18,12 +16,12 @@ from ordered_pipeline.testing import run_in_virtual_time
 from ordered_pipeline.testing._telnyx._checks import ACTIONS, check_body, field_names
 from ordered_pipeline.testing.telnyx import RestFault, TelnyxSimulator
 from tests.testing.telnyx_lines import Hooks, Server, bot_on, content, wav
+from tests.wire.payloads import FACTS
 
-FACTS = os.environ.get("TELNYX_FACTS")
 __test__ = FACTS is not None
 
 DOCUMENT: dict[str, Any] = (
-    {} if FACTS is None else json.loads((Path(FACTS) / "openapi-facts.json").read_text("utf-8"))
+    {} if FACTS is None else json.loads((FACTS / "openapi-facts.json").read_text("utf-8"))
 )
 PATH = "/calls/{call_control_id}/actions/"
 

@@ -1,8 +1,8 @@
 """Telnyx's messages, made up in its shapes, what may come instead of them, and the published ones if at hand.
 
 `openapi-facts.json`, Telnyx's own description of its API, and the payloads that it publishes are not part of
-this project. If the environment variable TELNYX_FACTS names a folder that has them, the values here are
-compared with them.
+this project. If the environment variable TELNYX_FACTS names a folder that has them, these as `examples/`, or
+`shared/telnyx` beside this checkout is one, the values here are compared with them.
 """
 
 import copy
@@ -16,6 +16,12 @@ from hypothesis import strategies as st
 
 CALL_ID = "v3:bWFkZS11cC1jYWxs-id_1"
 STREAM_ID = "5f0c2a1e-0d6b-4c55-9d0e-1f6f0f4b7a10"
+
+_BESIDE = Path(__file__).parents[3] / "shared" / "telnyx"
+_NAMED = os.environ.get("TELNYX_FACTS") or (str(_BESIDE) if _BESIDE.is_dir() else None)
+
+# Where they are; None if nowhere.
+FACTS = None if _NAMED is None else Path(_NAMED)
 
 # "order 66"
 STATE = "b3JkZXIgNjY="
@@ -218,8 +224,7 @@ def anything(samples: list[dict[str, Any]]) -> st.SearchStrategy[str | bytes]:
 
 
 def published(name: str) -> Any:
-    """Return the JSON in a file of the folder that TELNYX_FACTS names; without one the test is skipped."""
-    folder = os.environ.get("TELNYX_FACTS")
-    if folder is None:
-        pytest.skip("TELNYX_FACTS names no folder with Telnyx's own payloads")
-    return json.loads((Path(folder) / name).read_text("utf-8"))
+    """Return the JSON in a file of that folder; without one the test is skipped."""
+    if FACTS is None:
+        pytest.skip("Telnyx's own payloads are not at hand: see tests/wire/payloads.py")
+    return json.loads((FACTS / name).read_text("utf-8"))
