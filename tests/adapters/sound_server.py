@@ -18,6 +18,7 @@ RATE_HZ = 22050
 HALF_A_SECOND_BYTES = RATE_HZ
 # What ears want: nothing between `SoundServer.say` and the program under test resamples.
 MICROPHONE_RATE_HZ = 16_000
+MICROPHONE_FORMAT = f"s16le 1ch {MICROPHONE_RATE_HZ}Hz"
 
 SERVE = (
     *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes"),
@@ -54,6 +55,22 @@ class SoundServer:
     def recorded(self) -> bytes:
         """What has been recorded so far."""
         return (self.folder / "recording").read_bytes()
+
+    def clients(self) -> set[str]:
+        """Return who is connected, but for who asks."""
+        return {line for line in self._listed("clients") if "pactl" not in line}
+
+    def is_listened_to(self) -> bool:
+        """Tell whether any program takes what the microphone hears."""
+        # The microphone itself takes what is played to its sink.
+        return any(
+            "protocol-native" in line and MICROPHONE_FORMAT in line for line in self._listed("source-outputs")
+        )
+
+    def _listed(self, what: str) -> list[str]:
+        command = ["pactl", "list", "short", what]
+        listed = subprocess.run(command, env=self.environment, capture_output=True, check=True, text=True)
+        return listed.stdout.splitlines()
 
     def say(self, sound: bytes) -> subprocess.Popen[bytes]:
         """Begin to say *sound* to the microphone: s16le, mono, at its rate.
@@ -133,8 +150,8 @@ def without_sound(folder: Path) -> dict[str, str]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what another process does; fail if it does not within 20 s."""
-    deadline = time.monotonic() + 20
+    """Wait for what another process does; fail if it does not within a minute."""
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -65,7 +65,7 @@ def words_of(text: str) -> list[str]:
     """Return the words of *text*, in lower case and without punctuation; small numbers are spelled out."""
     numbers = {"2": "two", "7": "seven", "to-day": "today", "to-morrow": "tomorrow"}
     words = (word.strip(".,?!;:\"'").lower() for word in text.split())
-    return [numbers.get(word, word) for word in words if word]
+    return [part for word in words if word for part in numbers.get(word, word).split("-")]
 
 
 def word_errors(said: Sequence[str], heard: Sequence[str]) -> int:

@@ -9,6 +9,8 @@ import pytest
 from tests.adapters.sound_server import SoundServer, common_length, wait_until
 from tests.cli.commands import say, sound_in, started, write
 
+pytestmark = pytest.mark.parts
+
 
 def test_the_sentences_sound_as_one_stream_to_the_last_sample(
     sound_server: SoundServer, tmp_path: Path

@@ -1,5 +1,6 @@
 """A conversation on a real sound server: its microphone hears what is said to it, its speaker is recorded."""
 
+import math
 import os
 import signal
 import subprocess
@@ -21,30 +22,30 @@ from ordered_pipeline.adapters.silero import Silero
 from ordered_pipeline.adapters.speaker import Speaker
 from ordered_pipeline.cli._failures import Exit
 from ordered_pipeline.voice import (
-    AudioFormat,
-    Segment,
     ServiceFailure,
     Turn,
     VoiceActivity,
     converse,
-    convert_audio,
 )
 from tests.adapters.sound_server import RATE_HZ, RECORD, SoundServer, wait_until
 from tests.adapters.speaker.sounds import enter
+from tests.adapters.speech import EARS, speech_of
 from tests.adapters.whisper import Whisper, word_errors, words_of
 from tests.cli.commands import started
 
 pytestmark = pytest.mark.parts
 
-EARS = AudioFormat("s16le", 16000)
-# Fourteen seconds without a stop, so that a silence in it is the interruption's, and no word comes twice.
+# Three seconds, and nine without a stop, so that a silence in them is the interruption's.
 STORY = (
-    "Yesterday the farmer walked along the river with his brother and carried apples and bread to the "
+    "Yesterday the farmer walked along the river with his brother. They carried apples and bread to the "
     "village where an old teacher waited in the garden behind the church until the evening train arrived "
     "from London with letters and newspapers for everybody"
 )
 QUESTION = "What is the weather like in London?"
+# As fast as it is told.
+WORDS_A_SECOND = 3.0
 ALLOWED_S = 0.15
+BYTES_A_SECOND = 2 * RATE_HZ
 
 
 @final
@@ -63,11 +64,11 @@ class Detector:
 
 @final
 class Recorder:
-    """What the speaker plays, and when how much of it had been heard."""
+    """What the speaker plays, and when it did."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.sound = bytearray()
-        self._heard: list[tuple[float, int]] = []
+        self._begin_s = math.inf
         self._process = process
         self._thread = threading.Thread(target=self._record)
         self._thread.start()
@@ -76,26 +77,21 @@ class Recorder:
         assert self._process.stdout is not None
         while data := os.read(self._process.stdout.fileno(), 4096):
             self.sound += data
-            self._heard.append((time.monotonic(), len(self.sound)))
+            # Nothing is recorded before it sounds. What comes later than the rest was held up on its way.
+            self._begin_s = min(self._begin_s, time.monotonic() - len(self.sound) / BYTES_A_SECOND)
 
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(10)
         self._thread.join(10)
 
-    def heard_at(self, place: int) -> float:
-        """Return when the byte at *place* had been heard."""
-        return next(time_s for time_s, length in self._heard if length > place)
-
     def length_at(self, time_s: float) -> int:
-        """Return how many bytes had been heard at *time_s*."""
-        return max((length for heard_s, length in self._heard if heard_s <= time_s), default=0)
+        """Return how many bytes had sounded at *time_s*, by the recording's own clock."""
+        return 2 * round((time_s - self._begin_s) * RATE_HZ)
 
     def sounding_s(self) -> float:
-        """Return for how long there has been sound."""
-        return (len(self.sound) - len(self.sound.lstrip(b"\0"))) and len(
-            self.sound.strip(b"\0")
-        ) / 2 / RATE_HZ
+        """Return how long it was from the first sound to the last."""
+        return len(self.sound.strip(b"\0")) / BYTES_A_SECOND
 
 
 @contextmanager
@@ -114,19 +110,8 @@ def recording(server: SoundServer) -> Iterator[Recorder]:
 @pytest.fixture(scope="module")
 def question() -> bytes:
     """Return a question, as the microphone hears it."""
-
-    async def main() -> bytes:
-        async with Piper(processes=1) as voice:
-
-            async def audio() -> AsyncIterator[bytes]:
-                async for chunk in voice.synthesize(Segment(0, QUESTION)):
-                    yield chunk.data
-
-            # The sound server may need a moment to begin.
-            frames = [frame async for frame in convert_audio(audio(), voice.format, to=EARS)]
-            return bytes(EARS.sample_rate_hz) + b"".join(frames)
-
-    return anyio.run(main)
+    # The sound server may need a moment to begin.
+    return bytes(EARS.sample_rate_hz) + speech_of(QUESTION)[0]
 
 
 def test_a_barge_in_is_silence_within_150_ms_and_the_heard_text_is_what_was_heard(
@@ -135,6 +120,7 @@ def test_a_barge_in_is_silence_within_150_ms_and_the_heard_text_is_what_was_hear
     question: bytes,
     tmp_path: Path,
 ) -> None:
+    """It takes 20 ms on an idle machine, most of it the sound server's: 150 ms are for a busy one."""
     enter(sound_server.environment, monkeypatch)
     detector = Detector()
     events: list[Turn | ServiceFailure] = []
@@ -170,7 +156,7 @@ def test_a_barge_in_is_silence_within_150_ms_and_the_heard_text_is_what_was_hear
     interrupted, answered = events
     assert isinstance(interrupted, Turn)
     assert isinstance(answered, Turn)
-    # Silent in time: what sounds after that is the answer.
+    # Silent in time, by the clock of the recording, and until the question is over and answered.
     decided_s = detector.started_s[0]
     limit = recorder.length_at(decided_s + ALLOWED_S)
     answer = recorder.length_at(decided_s + 1.0)
@@ -179,16 +165,16 @@ def test_a_barge_in_is_silence_within_150_ms_and_the_heard_text_is_what_was_hear
     assert word_errors(words_of(QUESTION), words_of(answered.said)) <= 1
     assert answered.heard.text
 
-    # What a good ear hears of it is what the heard text claims, up to its error and a word cut in two.
+    # What a good ear hears of it is what the heard text claims, up to its error, a word cut in two and one
+    # that the ear gets wrong.
     story = words_of(STORY)
     heard = Whisper(tmp_path).words(bytes(recorder.sound[:limit]), rate_hz=RATE_HZ)
     claimed = len(words_of(interrupted.heard.text))
-    assert 5 < claimed < len(story) - 5
-    claimed_s = claimed * 14.0 / len(story)
-    allowed = 1 + round(interrupted.heard.error_s / claimed_s * claimed)
-    sure = story[: claimed - allowed]
-    denied = {*story[claimed + allowed :]} - {*story[: claimed + allowed]}
-    assert len([word for word in sure if word in heard]) >= 0.85 * len(sure)
+    allowed = 1 + round(interrupted.heard.error_s * WORDS_A_SECOND)
+    sure, denied = story[: claimed - allowed], {*story[claimed + allowed :]} - {*story[: claimed + allowed]}
+    assert len(sure) >= 8
+    assert len(denied) >= 8
+    assert len([word for word in sure if word not in heard]) <= 1
     assert denied.isdisjoint(heard)
 
 
@@ -201,8 +187,7 @@ def test_the_command_listens_to_the_microphone_and_answers_by_the_speaker(
             "--html", "page.html", command="talk", environment=sound_server.environment, folder=tmp_path
         ) as process,
     ):
-        # It is there when it greets nobody: after a second of silence in the microphone it hears.
-        wait_until(lambda: is_recording(sound_server))
+        wait_until(sound_server.is_listened_to)
         with sound_server.say(question):
             pass
         wait_until(lambda: recorder.sounding_s() > 0.5)
@@ -219,19 +204,11 @@ def test_the_command_listens_to_the_microphone_and_answers_by_the_speaker(
     assert f"Turn 0: {told[0].partition(':')[2].strip()}" in (tmp_path / "page.html").read_text("utf-8")
 
 
-def is_recording(server: SoundServer) -> bool:
-    """Tell whether anybody listens to the microphone."""
-    listed = subprocess.run(
-        ["pactl", "list", "short", "source-outputs"], env=server.environment, capture_output=True, check=True
-    )
-    return b"s16le 1ch 16000Hz" in listed.stdout
-
-
 def test_a_microphone_that_delivers_silence_is_no_turn_and_no_error(
     sound_server: SoundServer, tmp_path: Path
 ) -> None:
     with started(command="talk", environment=sound_server.environment, folder=tmp_path) as process:
-        wait_until(lambda: is_recording(sound_server))
+        wait_until(sound_server.is_listened_to)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(3)
         process.send_signal(signal.SIGINT)

@@ -2,7 +2,6 @@
 
 import ctypes
 import signal
-import subprocess
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,11 +11,11 @@ import pytest
 
 from ordered_pipeline.adapters.microphone import Microphone, MicrophoneError
 from ordered_pipeline.voice import AudioFormat
+from tests.adapters.leftovers import nothing_new, threads
 from tests.adapters.sound_server import (
     MICROPHONE_RATE_HZ,
     SoundServer,
     running_sound_server,
-    wait_until,
 )
 from tests.adapters.speaker.sounds import enter, noise
 
@@ -265,16 +264,7 @@ def test_nothing_is_left_behind(
     """Neither a thread nor a connection: a server has 64 of them."""
     enter(sound_server.environment, monkeypatch)
 
-    def clients() -> int:
-        command = ["pactl", "list", "short", "clients"]
-        listed = subprocess.run(command, env=sound_server.environment, capture_output=True, check=True)
-        return sum(b"pactl" not in line for line in listed.stdout.splitlines())
-
-    def threads() -> int:
-        return sum(1 for _ in Path("/proc/self/task").iterdir())
-
     async def main() -> None:
-        clients_before, threads_before = clients(), threads()
         for step in range(35):
             async with Microphone() as microphone:
                 await anext(microphone)
@@ -282,8 +272,8 @@ def test_nothing_is_left_behind(
             with anyio.move_on_after(step / 2000):
                 async with Microphone():
                     pass
-        wait_until(lambda: (clients(), threads()) == (clients_before, threads_before))
 
-    anyio.run(main, backend=backend)
+    with nothing_new(threads), nothing_new(sound_server.clients):
+        anyio.run(main, backend=backend)
 
     assert not [thread for thread in threading.enumerate() if thread.name == "ordered-pipeline"]

@@ -1,5 +1,6 @@
 """What the tests of processes share."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -20,11 +21,24 @@ def is_gone(pid: int) -> bool:
 
 def children() -> set[int]:
     """Return the processes that this one has started and not waited for."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text("ascii").split()}
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return {pid for pid in pids if _parent(pid) == os.getpid()}
+
+
+def _parent(pid: int) -> int | None:
+    """Return who has started a process, or None if it is gone."""
+    try:
+        return int(_fields(pid)[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _fields(pid: int) -> list[str]:
+    """Return what is told of a process after its name, from its state on."""
+    return Path(f"/proc/{pid}/stat").read_text("ascii", errors="replace").rpartition(")")[2].split()
 
 
 def cpu_s(pid: int) -> float:
     """Return how much a process has worked."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    fields = _fields(pid)
     return (int(fields[11]) + int(fields[12])) / 100

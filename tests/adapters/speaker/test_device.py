@@ -45,6 +45,7 @@ def silence() -> Feed:
         yield b""
 
 
+@pytest.mark.parts
 def test_a_device_that_refuses_to_start_is_an_error(
     sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +65,7 @@ def test_a_device_that_refuses_to_start_is_an_error(
         anyio.run(main)
 
 
+@pytest.mark.parts
 def test_a_device_that_was_closed_does_not_start(
     sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +83,7 @@ def test_a_device_that_was_closed_does_not_start(
     assert inspect.getgeneratorstate(feed) == inspect.GEN_CREATED
 
 
+@pytest.mark.parts
 def test_no_connection_to_the_sound_server_stays_open(
     sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

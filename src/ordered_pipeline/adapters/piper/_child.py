@@ -31,6 +31,10 @@ class PiperError(Exception):
     """The voice could not be loaded or could not speak, or its process came to grief."""
 
 
+class ProcessEndedError(PiperError):
+    """The process of the voice has ended, or closed its output."""
+
+
 async def start_child(
     command: Sequence[str], *, env: Mapping[str, str] | None = None, patience_s: float = PATIENCE_S
 ) -> "Child":
@@ -86,8 +90,8 @@ class Child:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can be asked to speak."""
-        return self._is_idle and self._process.returncode is None
+        """Whether it can be asked to speak, unless it has ended since it spoke last."""
+        return self._is_idle
 
     async def load(self) -> None:
         """Wait until it has loaded the voice.
@@ -178,18 +182,18 @@ class Child:
     def _silence(self) -> PiperError:
         return PiperError(f"the process of the voice did not answer within {self._patience_s:g} s")
 
-    async def _end(self) -> PiperError:
+    async def _end(self) -> ProcessEndedError:
         """Return the error that tells how it ended."""
         with anyio.move_on_after(_EXIT_S):
             await self._process.wait()
         status = self._process.returncode
         if status is None:
-            return PiperError("the process of the voice closed its output")
+            return ProcessEndedError("the process of the voice closed its output")
         if status < 0:
-            return PiperError(
+            return ProcessEndedError(
                 f"the process of the voice was ended by signal {-status} ({signal.strsignal(-status)})"
             )
-        return PiperError(f"the process of the voice ended with status {status}")
+        return ProcessEndedError(f"the process of the voice ended with status {status}")
 
 
 def _out_of_turn(frame: Frame) -> PiperError:

@@ -6,8 +6,10 @@ Rules kept here:
    call is replaced at once, before the next call is there.
 2. What goes wrong with a call is told to that call alone. That there is no process is told to the call that
    finds none, after one more try: nothing is tried again and again with nobody waiting.
-3. A process is ahead of whoever listens, by a bounded number of chunks: so it is soon free for the next call.
-4. A call that nobody listens to any more is stopped in its process, and the process stays.
+3. A call whose process ends without a word of it is given to one more. The process may have ended before it
+   took the text, and no event loop can be asked for that: it hears of ends some time after they happen.
+4. A process is ahead of whoever listens, by a bounded number of chunks: so it is soon free for the next call.
+5. A call that nobody listens to any more is stopped in its process, and the process stays.
 """
 
 from collections import deque
@@ -17,7 +19,13 @@ from typing import TYPE_CHECKING, Final, Self, final
 
 import anyio
 
-from ordered_pipeline.adapters.piper._child import PATIENCE_S, Child, PiperError, start_child
+from ordered_pipeline.adapters.piper._child import (
+    PATIENCE_S,
+    Child,
+    PiperError,
+    ProcessEndedError,
+    start_child,
+)
 from ordered_pipeline.voice import AudioChunk
 
 if TYPE_CHECKING:
@@ -97,6 +105,10 @@ class Pool:
         self._line.append(call)
         self._in_line.release()
 
+    def _put_first(self, call: "Call") -> None:
+        self._line.appendleft(call)
+        self._in_line.release()
+
     def _end(self, call: "Call", error: Exception | None = None) -> None:
         self._calls.discard(call)
         call.end(error)
@@ -106,7 +118,7 @@ class Pool:
         while True:
             await self._in_line.acquire()
             call = self._line.popleft()
-            if not call.listening.cancel_called:
+            if not call.is_dropped:
                 return call
             self._end(call)
 
@@ -115,41 +127,45 @@ class Pool:
 
     async def _keep(self, child: Child | None) -> None:
         """Keep a process, and give it calls."""
-        call: Call | None = None
         while True:
             if child is None:
-                try:
-                    child = await self._start()
-                except PiperError as error:
-                    if call is not None:
-                        self._end(call, error)
-                    call = await self._next()
-                    continue
-            call = await self._use(child, call)
+                child = await self._start_again()
+            try:
+                while child.is_ready:
+                    await self._serve(child, await self._next())
+            finally:
+                await child.aclose()
             child = None
 
-    async def _use(self, child: Child, call: "Call | None") -> "Call | None":
-        """Give *child* calls, from *call* on, until it is not ready; return the one that it was not given."""
-        try:
-            while True:
-                if call is None:
-                    call = await self._next()
-                    if not child.is_ready:
-                        return call
-                await self._serve(child, call)
-                call = None
-                if not child.is_ready:
-                    return None
-        finally:
-            await child.aclose()
+    async def _start_again(self) -> Child:
+        call: Call | None = None
+        while True:
+            try:
+                child = await self._start()
+            except PiperError as error:
+                if call is not None:
+                    self._end(call, error)
+                call = await self._next()
+            else:
+                if call is not None:
+                    self._put_first(call)
+                return child
 
     async def _serve(self, child: Child, call: "Call") -> None:
+        is_begun = False
         try:
             await child.speak(call.text)
-            with call.listening:
+            with call.listening():
                 while (data := await child.audio()) is not None:
+                    is_begun = True
                     await call.put(AudioChunk(data))
             await child.stop()
+        except ProcessEndedError as error:
+            if is_begun or call.is_second_try:
+                self._end(call, error)
+            else:
+                call.is_second_try = True
+                self._put_first(call)
         except PiperError as error:
             self._end(call, error)
         else:
@@ -163,7 +179,10 @@ class Call:
     def __init__(self, begin: "Callable[[Call], None]", text: str) -> None:
         self._begin = begin
         self.text: str = text
+        self.is_second_try: bool = False
+        self.is_dropped: bool = False
         self._is_closed: bool = False
+        self._listening: anyio.CancelScope = anyio.CancelScope()
         self._error: Exception | None = None
         self._chunks: MemoryObjectReceiveStream[AudioChunk] | None = None
 
@@ -175,8 +194,6 @@ class Call:
             raise StopAsyncIteration
         if self._chunks is None:
             self._begin(self)
-            # Cancelled when nobody listens any more.
-            self.listening: anyio.CancelScope = anyio.CancelScope()
             self._made: MemoryObjectSendStream[AudioChunk]
             self._made, self._chunks = anyio.create_memory_object_stream[AudioChunk](_CHUNKS_AHEAD)
         try:
@@ -192,6 +209,13 @@ class Call:
         self._is_closed = True
         self.drop()
 
+    def listening(self) -> anyio.CancelScope:
+        """Return a scope that is cancelled when nobody listens any more."""
+        self._listening = anyio.CancelScope()
+        if self.is_dropped:
+            self._listening.cancel()
+        return self._listening
+
     async def put(self, chunk: AudioChunk) -> None:
         """Hand over *chunk*; waits while there are too many."""
         await self._made.send(chunk)
@@ -203,6 +227,7 @@ class Call:
 
     def drop(self) -> None:
         """Give up the chunks that are there, and those to come."""
+        self.is_dropped = True
+        self._listening.cancel()
         if self._chunks is not None:
-            self.listening.cancel()
             self._chunks.close()
