@@ -26,6 +26,7 @@ from wsproto.events import (
     TextMessage,
 )
 
+from ordered_pipeline.testing._telnyx._websocket import WebSocket
 from ordered_pipeline.testing.telnyx import (
     RestFault,
     SimulatedCall,
@@ -364,6 +365,41 @@ def test_a_bot_can_close_the_websocket(loop: Loop) -> None:
             assert call.state == "answered"
 
         await stream_to(server, use)
+
+    run(loop, main)
+
+
+def test_a_ping_that_comes_while_a_message_is_being_sent_is_answered_behind_it(loop: Loop) -> None:
+    # More than a connection takes at once.
+    message = "a" * 8_000_000
+    events: list[object] = []
+
+    async def server(stream: SocketStream) -> None:
+        protocol = WSConnection(ConnectionType.SERVER)
+        async with stream:
+            while Pong(b"?") not in events:
+                protocol.receive_data(await stream.receive())
+                for event in protocol.events():
+                    match event:
+                        case Request():
+                            await stream.send(protocol.send(AcceptConnection()))
+                        case TextMessage(message_finished=False) if not events:
+                            events.append("begun")
+                            await stream.send(protocol.send(Ping(b"?")))
+                        case TextMessage(message_finished=False):
+                            pass
+                        case _:
+                            events.append("sent" if isinstance(event, TextMessage) else event)
+
+    async def main() -> None:
+        async with serving(server) as address:
+            socket = await WebSocket.connect(f"ws://{address}/", {})
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(socket.send_text, message)
+                with pytest.raises(anyio.EndOfStream):
+                    await socket.receive_text()
+            await socket.aclose(1006)
+        assert events == ["begun", "sent", Pong(b"?")]
 
     run(loop, main)
 

@@ -38,6 +38,8 @@ class WebSocket:
         self._events: deque[Event] = deque()
         self._parts: list[str] = []
         self._is_closed: bool = False
+        # A reader that answers must not get in between a writer's bytes.
+        self._line: anyio.Lock = anyio.Lock()
 
     @classmethod
     async def connect(cls, url: str, headers: Mapping[str, str]) -> Self:
@@ -115,7 +117,7 @@ class WebSocket:
 
     async def _answer(self, event: CloseConnection) -> None:
         try:
-            await self._stream.send(self._protocol.send(event.response()))
+            await self._send(event.response())
         except anyio.BrokenResourceError:
             pass  # it did not wait for the answer
 
@@ -129,8 +131,9 @@ class WebSocket:
         return self._events.popleft()
 
     async def _send(self, event: Event) -> None:
-        try:
-            data = self._protocol.send(event)
-        except LocalProtocolError as error:
-            raise anyio.ClosedResourceError from error
-        await self._stream.send(data)
+        async with self._line:
+            try:
+                data = self._protocol.send(event)
+            except LocalProtocolError as error:
+                raise anyio.ClosedResourceError from error
+            await self._stream.send(data)
