@@ -237,6 +237,36 @@ def test_a_clip_whose_mark_came_back_was_heard_and_the_text_says_so(run: Run) ->
     assert run(main).text == "It is late by now."
 
 
+def test_how_far_positions_may_be_off_is_what_the_last_mark_was_late(run: Run) -> None:
+    line = Line(latency_s=0.03, jitter_s=0.06, echo=lambda number: (0.25,) if number == 1 else (0.0,))
+    errors_s: list[float] = []
+
+    async def main() -> HeardText:
+        stream = stream_on(line)
+        errors_s.append(stream.capabilities.position_error_s)
+        async with stream:
+            errors_s.append(stream.capabilities.position_error_s)
+            for length_s in (0.5, 0.3):
+                await (await stream.play(clip_of(noise(length_s)))).finished()
+                errors_s.append(stream.capabilities.position_error_s)
+            playback = await stream.play(clip_of(noise(5.0)))
+            await anyio.sleep(1.0)
+            # What it brings back is not late but early, and says nothing.
+            await stream.clear()
+            await playback.finished()
+            await anyio.sleep(1.0)
+            errors_s.append(stream.capabilities.position_error_s)
+            async with speak(TEXT, tts=voice(), player=stream) as reply:
+                await reply.finished()
+            return await reply.interrupt()
+
+    heard = run(main)
+
+    # Guessed; then both ways and what is held back.
+    assert errors_s == pytest.approx([0.1, 0.1, 0.12, 0.37, 0.37])
+    assert (heard.method, heard.error_s) == ("marks", pytest.approx(0.12))
+
+
 def test_marks_that_come_back_after_a_clear_say_nothing_of_later_clips(run: Run) -> None:
     line = Line(latency_s=0.05)
 

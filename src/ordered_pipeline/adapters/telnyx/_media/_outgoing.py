@@ -33,13 +33,20 @@ QUEUE_AHEAD: Final = 2
 _CAPACITY_S: Final = 1.0
 # How long after a clip should have been over its mark is waited for.
 _PATIENCE_S: Final = 2.0
+# How late a clip sounds by our clock until a mark has told: a guess.
+LATE_S: Final = 0.1
 # How long a message may take to be sent: by then Telnyx has had nothing to play for almost as long.
 _STALL_S: Final = 5.0
 
 
 @final
 class Outgoing:
-    """The clips on their way to the caller."""
+    """The clips on their way to the caller.
+
+    Attributes:
+        position_error_s: How late the last mark was that came back: as late as its clip sounded, what Telnyx
+            holds back included, and the mark's own way. A guess while none has.
+    """
 
     def __init__(
         self,
@@ -62,6 +69,7 @@ class Outgoing:
         self._socket: MediaSocket = socket
         self._byteorder: ByteOrder = byteorder if audio_format.encoding == "s16le" else "little"
         self._pacing: Pacing = Pacing(audio_format, lead_s=lead_s)
+        self.position_error_s: float = LATE_S
         self._lost: Callable[[str, Exception | None], None] = lost
         # The clips that were accepted and are not over, oldest first; and those of them nobody reads yet.
         self._clips: deque[StreamPlayback] = deque()
@@ -125,6 +133,8 @@ class Outgoing:
             while not is_last:
                 playback = self._clips[0]
                 is_last = playback.mark == mark
+                if is_last:
+                    self.position_error_s = abs(anyio.current_time() - playback.expected_s)
                 playback.complete("completed")
                 self._leave(playback)
 

@@ -14,7 +14,7 @@ import anyio
 
 from ordered_pipeline.adapters.telnyx._media._inbox import CallerAudio, Inbox
 from ordered_pipeline.adapters.telnyx._media._opening import caller_format, open_stream
-from ordered_pipeline.adapters.telnyx._media._outgoing import QUEUE_AHEAD, Outgoing
+from ordered_pipeline.adapters.telnyx._media._outgoing import LATE_S, QUEUE_AHEAD, Outgoing
 from ordered_pipeline.adapters.telnyx._media._playback import StreamPlayback
 from ordered_pipeline.adapters.telnyx._media._socket import MediaSocket
 from ordered_pipeline.voice import AudioFormat, Clip, PlayerCapabilities
@@ -42,9 +42,6 @@ _RATES_HZ: Final = {
     "alaw": (8000,),
     "s16le": (8000, 16000, 22050, 24000, 48000),
 }
-# XXX: how long audio is on its way to the caller, Telnyx's buffer included, only a live account can tell:
-# examples/telnyx_probe.py asks it for the "mark_delay", which is that and the way back. Assumed until then.
-_POSITION_ERROR_S: Final = 0.1
 _CLOSE_S: Final = 1.0
 # Keys and errors, that nobody asks for.
 _MOST_EVENTS: Final = 256
@@ -161,12 +158,16 @@ class MediaStream:
 
     @property
     def capabilities(self) -> PlayerCapabilities:
-        """It takes one format, streams, and knows by Telnyx's marks what was heard."""
+        """It takes one format, streams, and knows by Telnyx's marks what was heard, and how late.
+
+        How far its positions may be from the truth is taken to be 0.1 s until a mark has come back, and then
+        to be what the last one was late.
+        """
         return PlayerCapabilities(
             formats=(self._format,),
             queue_ahead=QUEUE_AHEAD,
             acknowledges="marks",
-            position_error_s=_POSITION_ERROR_S,
+            position_error_s=LATE_S if self.start is None else self._outgoing.position_error_s,
         )
 
     async def play(self, clip: Clip, /) -> StreamPlayback:
