@@ -114,6 +114,13 @@ def test_markdown_is_cut_by_its_blocks_and_not_inside_code(segments: list[str]) 
     assert split(*text) == segments
 
 
+def test_inline_code_of_up_to_a_hundred_characters_stays_whole_however_it_comes() -> None:
+    code, too_long = (f"Use `{'a. B' * 20}{'c' * rest}` here." for rest in (19, 20))
+
+    assert [split(code), split(*code)] == [[code], [code]]
+    assert split(too_long)[0] == split(*too_long)[0] == "Use `a."
+
+
 # ---------------------------------------------------------------- what is waited for
 
 

@@ -232,16 +232,16 @@ class SentenceSplitter:
         end = place.end()
         before = self._text[self._sentence : place.start()]
         after = self._text[end : end + _LOOK_AHEAD]
-        last = last or len(after) == _LOOK_AHEAD
+        sees_all = last or len(after) == _LOOK_AHEAD
         match place.lastgroup:
             case "stop" | "emoji":
-                return self._judge_stop(before, place, last=last)
+                return self._judge_stop(before, place, last=sees_all)
             case "polite":
                 return end, Verdict.ENDS
             case "line":
                 if not before.strip():
                     return end, Verdict.GOES_ON
-                verdict = judge_line_break(self._line_before(place), after, last=last)
+                verdict = judge_line_break(self._line_before(place), after, last=sees_all)
                 return (end if verdict is Verdict.GOES_ON else place.start()), verdict
             case "code":
                 return self._judge_code(place, last=last)
