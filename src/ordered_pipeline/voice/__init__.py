@@ -20,10 +20,11 @@ from ordered_pipeline.voice._roles import (
     TextToSpeech,
     VoiceActivityDetector,
 )
+from ordered_pipeline.voice._segment_times import SegmentTimes
 from ordered_pipeline.voice._segments import SentenceSplitter
 from ordered_pipeline.voice._speech import NoAudioError
 from ordered_pipeline.voice._talk import HeardText, Message, Segment, Transcript, VoiceActivity
-from ordered_pipeline.voice._timeline import SegmentTimes, Timeline, TimelineCheckError
+from ordered_pipeline.voice._timeline import Timeline, TimelineCheckError
 from ordered_pipeline.voice._trace import chrome_trace
 
 __all__ = [

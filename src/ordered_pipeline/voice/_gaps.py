@@ -12,12 +12,11 @@ Rules kept here:
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from typing_extensions import override
 
-if TYPE_CHECKING:
-    from ordered_pipeline.voice._timeline import SegmentTimes, Timeline
+from ordered_pipeline.voice._segment_times import SegmentTimes
 
 Cause: TypeAlias = Literal[
     "stt",
@@ -93,39 +92,46 @@ class _Sound(NamedTuple):
     """A segment that was heard, at its place in the timeline."""
 
     place: int
-    times: "SegmentTimes"
+    times: SegmentTimes
     start_s: float
     end_s: float | None
 
 
-def first_audio_parts(timeline: "Timeline") -> tuple[Part, ...]:
+def first_audio_parts(
+    segments: Sequence[SegmentTimes],
+    *,
+    caller_end_s: float | None,
+    stt_final_s: float | None,
+    asked_s: float,
+    first_delta_s: float | None,
+) -> tuple[Part, ...]:
     """Return what the time to the first audio was spent on, in order; nothing if there was none."""
-    sounds = _sounds(timeline)
+    sounds = _sounds(segments)
     if not sounds:
         return ()
-    start_s = timeline.asked_s if timeline.caller_end_s is None else timeline.caller_end_s
+    start_s = asked_s if caller_end_s is None else caller_end_s
     begin: _Steps = [
-        ("stt", timeline.stt_final_s),
-        ("stt" if timeline.stt_final_s is None else "program", timeline.asked_s),
-        ("first_delta", timeline.first_delta_s),
+        ("stt", stt_final_s),
+        ("stt" if stt_final_s is None else "program", asked_s),
+        ("first_delta", first_delta_s),
     ]
-    way = _way(timeline.segments[: sounds[0].place + 1], streams=_streams(timeline))
+    way = _way(segments[: sounds[0].place + 1], streams=_streams(segments))
     return _parts(start_s, sounds[0].start_s, chain(begin, way))
 
 
-def gaps(timeline: "Timeline") -> tuple[Gap, ...]:
+def gaps(segments: Sequence[SegmentTimes]) -> tuple[Gap, ...]:
     """Return the silences in which the next audio was not there yet, oldest first.
 
     Where a voice was slower than its speech, the clip ran dry somewhere inside; that silence is told as if it
     were in one piece, at the clip's end.
     """
-    streams = _streams(timeline)
-    sounds = _sounds(timeline)
+    streams = _streams(segments)
+    sounds = _sounds(segments)
     found: list[Gap] = []
     for before, after in pairwise(sounds):
         if before.end_s is None or after.start_s - before.end_s < _LEAST_GAP_S:
             continue
-        way = _way(timeline.segments[before.place + 1 : after.place + 1], streams=streams)
+        way = _way(segments[before.place + 1 : after.place + 1], streams=streams)
         own: _Steps = [("tts", _own_end_s(before, after.times))]
         parts = _parts(before.end_s, after.start_s, chain(own, way))
         length_s = after.start_s - before.end_s
@@ -135,13 +141,13 @@ def gaps(timeline: "Timeline") -> tuple[Gap, ...]:
     return tuple(found)
 
 
-def voice_silences(timeline: "Timeline") -> tuple[Gap, ...]:
+def voice_silences(segments: Sequence[SegmentTimes]) -> tuple[Gap, ...]:
     """Return the silences in what was heard of the voice's own audio, oldest first.
 
     One at the end of a clip and one at the beginning of the next are one, unless there is a gap between them.
     """
     found: list[Gap] = []
-    for _, times, sound_start_s, sound_end_s in _sounds(timeline):
+    for _, times, sound_start_s, sound_end_s in _sounds(segments):
         if sound_end_s is None:
             continue
         for offset_s, length_s in times.silences:
@@ -156,39 +162,39 @@ def voice_silences(timeline: "Timeline") -> tuple[Gap, ...]:
     return tuple(found)
 
 
-def characters_wasted(timeline: "Timeline") -> int:
+def characters_wasted(segments: Sequence[SegmentTimes]) -> int:
     """Return how many characters a voice was asked for that were not heard.
 
     A segment that was cut off counts by the share of its audio that was heard.
     """
-    whole = [times for times in timeline.segments if _is_whole(times)]
+    whole = [times for times in segments if _is_whole(times)]
     audio_s = sum(times.audio_s or 0.0 for times in whole)
     s_a_character = audio_s / sum(len(times.text) for times in whole) if audio_s else None
     return sum(
         len(times.text) - _heard_characters(times, s_a_character)
-        for times in timeline.segments
+        for times in segments
         if times.tts_asked_s is not None
     )
 
 
-def _sounds(timeline: "Timeline") -> list[_Sound]:
+def _sounds(segments: Sequence[SegmentTimes]) -> list[_Sound]:
     return [
         _Sound(place, times, times.started_s, times.ended_s)
-        for place, times in enumerate(timeline.segments)
+        for place, times in enumerate(segments)
         if times.started_s is not None
     ]
 
 
-def _streams(timeline: "Timeline") -> bool:
+def _streams(segments: Sequence[SegmentTimes]) -> bool:
     """Tell whether the player takes clips whose end is not there yet: it was given one at least once."""
     return any(
         times.play_asked_s is not None
         and (times.last_audio_s is None or times.play_asked_s < times.last_audio_s)
-        for times in timeline.segments
+        for times in segments
     )
 
 
-def _way(segments: "Sequence[SegmentTimes]", *, streams: bool) -> Iterator[tuple[Cause, float | None]]:
+def _way(segments: Sequence[SegmentTimes], *, streams: bool) -> Iterator[tuple[Cause, float | None]]:
     """Yield what was waited for until the last of *segments* sounded; the others were not heard."""
     for times in segments:
         yield "prefetch", times.room_s
@@ -216,11 +222,11 @@ def _parts(start_s: float, stop_s: float, steps: _Steps) -> tuple[Part, ...]:
     return tuple(Part(cause, length_s) for cause, length_s in lengths.items())
 
 
-def _was_heard_out(times: "SegmentTimes") -> bool:
+def _was_heard_out(times: SegmentTimes) -> bool:
     return times.outcome in {"completed", "presumed"} and times.error is None
 
 
-def _own_end_s(sound: _Sound, after: "SegmentTimes | None") -> float | None:
+def _own_end_s(sound: _Sound, after: SegmentTimes | None) -> float | None:
     """Return until when silence after *sound* is its own voice's doing; None if that was in time.
 
     The end of a clip is reckoned from its start and the length of its audio. One that ran dry in between
@@ -246,12 +252,12 @@ def _dry_end(last: _Sound) -> Iterator[Gap]:
         yield Gap(last.end_s, length_s, last.times.index, last.times.index, (Part("tts", length_s),))
 
 
-def _is_whole(times: "SegmentTimes") -> bool:
+def _is_whole(times: SegmentTimes) -> bool:
     """Tell whether the audio of the whole text was made."""
     return bool(times.text and times.audio_s) and times.last_audio_s is not None and times.error is None
 
 
-def _heard_characters(times: "SegmentTimes", s_a_character: float | None) -> int:
+def _heard_characters(times: SegmentTimes, s_a_character: float | None) -> int:
     length = len(times.text)
     if _was_heard_out(times):
         return length

@@ -8,14 +8,15 @@ Rules kept here:
 """
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from ordered_pipeline.voice._gaps import Gap, Part
+from ordered_pipeline.voice._segment_times import SegmentTimes
 
-    from ordered_pipeline.voice._gaps import Gap, Part
-    from ordered_pipeline.voice._timeline import SegmentTimes, Timeline
+if TYPE_CHECKING:
+    from ordered_pipeline.voice._timeline import Timeline
 
 # Whatever a reply might smuggle in: the browser loads nothing and runs nothing.
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -181,7 +182,7 @@ def _facts(timeline: "Timeline") -> str:
     return "".join(f"<div><dt>{fact}</dt><dd>{value}</dd></div>" for fact, value in facts.items())
 
 
-def _parts(parts: "Sequence[Part]") -> str:
+def _parts(parts: Sequence[Part]) -> str:
     """Return a bar with the parts of a stretch of time, and its key."""
     whole_s = sum(part.length_s for part in parts)
     bars: list[str] = []
@@ -195,7 +196,7 @@ def _parts(parts: "Sequence[Part]") -> str:
     return f'<svg class="parts" aria-hidden="true">{"".join(bars)}</svg><ul class="key">{_key(parts)}</ul>'
 
 
-def _key(parts: "Iterable[Part]") -> str:
+def _key(parts: Iterable[Part]) -> str:
     return "".join(_swatch(part.cause, str(part)) for part in parts)
 
 
@@ -207,7 +208,7 @@ def _swatch(kind: str, text: str) -> str:
 _KEY: Final = "".join(_swatch(kind, text) for kind, text in _LEGEND)
 
 
-def _row(times: "SegmentTimes", timeline: "Timeline", scale: _Scale) -> str:
+def _row(times: SegmentTimes, timeline: "Timeline", scale: _Scale) -> str:
     gaps = [gap for gap in timeline.gaps if gap.before == times.index]
     answered_s = times.failed_s if times.first_audio_s is None else times.first_audio_s
     bars = [
@@ -231,7 +232,7 @@ def _row(times: "SegmentTimes", timeline: "Timeline", scale: _Scale) -> str:
     )
 
 
-def _label(times: "SegmentTimes", gaps: "Sequence[Gap]") -> str:
+def _label(times: SegmentTimes, gaps: Sequence[Gap]) -> str:
     if times.started_s is None:
         return f"Segment {times.index}: not heard"
     heard = f"Segment {times.index}: heard from {times.started_s:.3f} s"
@@ -252,11 +253,11 @@ def _gaps(timeline: "Timeline") -> str:
     return f"{told}<h3>Silences in the voice's audio</h3><ul>{silences}</ul>" if silences else told
 
 
-def _place(gap: "Gap") -> str:
+def _place(gap: Gap) -> str:
     return f"in segment {gap.after}" if gap.after == gap.before else f"before segment {gap.before}"
 
 
-def _table_row(times: "SegmentTimes") -> str:
+def _table_row(times: SegmentTimes) -> str:
     stamps = (
         times.text_ready_s,
         times.tts_asked_s,

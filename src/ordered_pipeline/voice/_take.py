@@ -7,8 +7,8 @@ import anyio
 from ordered_pipeline.voice._audio import AudioChunk, Word
 from ordered_pipeline.voice._clip import Clip
 from ordered_pipeline.voice._roles import Playback, PlaybackResult
+from ordered_pipeline.voice._segment_times import SegmentTimes
 from ordered_pipeline.voice._talk import Segment
-from ordered_pipeline.voice._timeline import SegmentTimes
 
 
 @dataclass(eq=False, slots=True)

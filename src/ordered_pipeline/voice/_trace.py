@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ordered_pipeline.voice._gaps import Gap, Part
+
 if TYPE_CHECKING:
-    from ordered_pipeline.voice._gaps import Gap, Part
     from ordered_pipeline.voice._timeline import Timeline
 
 _Event: TypeAlias = dict[str, object]
@@ -53,11 +54,11 @@ def chrome_trace(timelines: "Mapping[str, Timeline]") -> str:
     return json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}, allow_nan=False)
 
 
-def _parts(parts: "Iterable[Part]") -> dict[str, float]:
+def _parts(parts: Iterable[Part]) -> dict[str, float]:
     return {part.cause: part.length_s for part in parts}
 
 
-def _gap(gap: "Gap") -> dict[str, object]:
+def _gap(gap: Gap) -> dict[str, object]:
     return {
         "start_s": gap.start_s,
         "length_s": gap.length_s,

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from ordered_pipeline.voice._columns import columns, fit
 from ordered_pipeline.voice._gaps import told
+from ordered_pipeline.voice._segment_times import SegmentTimes
 
 if TYPE_CHECKING:
-    from ordered_pipeline.voice._timeline import SegmentTimes, Timeline
+    from ordered_pipeline.voice._timeline import Timeline
 
 # More are counted, not listed: every sentence of a natural voice ends with one.
 _MOST_SILENCES: Final = 3
@@ -78,7 +79,7 @@ class _Scale:
         return min(width, max(0, round(share * width)))
 
 
-def _times(segment: "SegmentTimes", digits: int) -> tuple[str, str, str, str]:
+def _times(segment: SegmentTimes, digits: int) -> tuple[str, str, str, str]:
     def seconds(time_s: float | None) -> str:
         return " " * digits if time_s is None else f"{time_s:{digits}.3f}"
 
