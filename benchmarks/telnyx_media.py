@@ -9,29 +9,32 @@ How it measures:
 3. `line` does nothing but wait and send what was made before; it is the floor. `ours` is `MediaStream`, with
    speech and ears in PCMU; `ours, converted` has both in 16 bit samples of 8 kHz. `pipecat` has them so, too:
    it is its serializer for Telnyx, without its pipeline, paced as its transport for WebSockets is: 40 ms at a
-   time, twice as fast as it sounds. It is shown if pipecat-ai is installed.
+   time, twice as fast as it sounds. It has an environment of its own, made when it is not there.
 4. The processor's share is CPU time of the whole process, of one core, all calls together.
 5. Late is how much later than due a frame is sent; it is not heard while it is less than the lead, 0.2 s.
    pipecat has no such time. Ahead is how much audio more than has sounded is at Telnyx: what a caller who
    barges in would still hear without a ``clear``.
 
-Run it: ``python benchmarks/telnyx_media.py``, on a quiet machine, a minute. In seconds:
-``python benchmarks/telnyx_media.py --quick``.
+Run it: ``python benchmarks/telnyx_media.py``, on a quiet machine, a minute; the first time it needs a package
+index, and two minutes more. In seconds: ``python benchmarks/telnyx_media.py --quick --only line ours``.
 """
 
 import argparse
 import asyncio
-import importlib.util
 import json
-import multiprocessing
 import random
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 import anyio
+import frameworks
 
 from ordered_pipeline.adapters.telnyx import MediaStream
 from ordered_pipeline.voice import AudioChunk, AudioFormat, Clip, Segment, convert_audio
@@ -172,7 +175,7 @@ async def spoken(
 
 
 async def pipecat(line: Line, seconds: float) -> list[float]:
-    from pipecat.frames.frames import OutputAudioRawFrame  # noqa: PLC0415  # may not be installed
+    from pipecat.frames.frames import OutputAudioRawFrame  # noqa: PLC0415  # in its environment alone
     from pipecat.processors.frame_processor import FrameProcessorSetup  # noqa: PLC0415
     from pipecat.serializers.telnyx import TelnyxFrameSerializer  # noqa: PLC0415
 
@@ -213,10 +216,16 @@ CONTENDERS: Final[dict[str, Callable[[Line, float], Awaitable[list[float]]]]] = 
     "ours, converted": converted,
     "pipecat": pipecat,
 }
+# What it has in benchmarks/frameworks.py, and this package, whose sockets are measured.
+PIPECAT: Final = frameworks.Contender(
+    "telnyx_media",
+    "pipecat-ai",
+    (*frameworks.CONTENDERS["pipecat"].requirements, "--editable", f"{frameworks.ROOT}[telnyx]"),
+)
 
 
 def measure(name: str, calls: int, seconds: float) -> Figures:
-    """Return what *calls* calls at once cost in this process."""
+    """Return what *calls* calls at once cost in this process, which does nothing else."""
     lines = [Line() for _ in range(calls)]
     late_s: list[float] = []
     starts = random.Random(0)  # noqa: S311  # no secret
@@ -242,6 +251,23 @@ def measure(name: str, calls: int, seconds: float) -> Figures:
     )
 
 
+def measure_here(name: str, calls: int, seconds: float) -> None:
+    """Print what *calls* calls cost as JSON, in the last line."""
+    named = f"{name} {version('pipecat-ai')}" if name == "pipecat" else name
+    print("\n" + json.dumps({named: asdict(measure(name, calls, seconds))}))
+
+
+def measure_there(python: Path, name: str, calls: int, seconds: float) -> dict[str, Figures]:
+    """Return what *calls* calls cost in a process of another Python, by the contender's full name."""
+    command = [str(python), "-W", "ignore", __file__, "--measure", name, str(calls), str(seconds)]
+    ran = subprocess.run(  # noqa: S603  # this script
+        command, check=False, stdout=subprocess.PIPE, text=True, timeout=10 * seconds + 60
+    )
+    if ran.returncode:
+        sys.exit(f"{name} could not be measured")
+    return {named: Figures(**row) for named, row in json.loads(ran.stdout.splitlines()[-1]).items()}
+
+
 def table(figures: Mapping[str, Figures]) -> str:
     """Return the figures as a Markdown table."""
 
@@ -257,19 +283,32 @@ def table(figures: Mapping[str, Figures]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--calls", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--calls", type=int, default=200, help="calls at once (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="how long each is (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="10 calls of 1 s")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*CONTENDERS], default=[*CONTENDERS], help="contenders (all)"
+    )
+    parser.add_argument("--environments", type=Path, help="the folder for them (one for temporary files)")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--measure", nargs=3, metavar=("CONTENDER", "CALLS", "SECONDS"), help=argparse.SUPPRESS
+    )
     options = parser.parse_args()
+    if options.measure:
+        name, calls, seconds = options.measure
+        measure_here(name, int(calls), float(seconds))
+        return
     calls, seconds = (10, 1.0) if options.quick else (options.calls, options.seconds)
-    names = [name for name in CONTENDERS if name != "pipecat" or importlib.util.find_spec("pipecat")]
+    folder = options.environments or Path(tempfile.gettempdir()) / "ordered-pipeline-frameworks"
+    pythons = {
+        name: frameworks.environment(folder, PIPECAT) if name == "pipecat" else Path(sys.executable)
+        for name in options.only
+    }
     figures: dict[str, Figures] = {}
-    for name in names:
-        # Each in a process of its own.
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            figures[name] = pool.submit(measure, name, calls, seconds).result()
+    for name in options.only:
+        figures |= measure_there(pythons[name], name, calls, seconds)
     if options.json:
         print(json.dumps({name: asdict(row) for name, row in figures.items()}))
     else:
