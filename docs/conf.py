@@ -30,6 +30,7 @@ myst_heading_anchors = 3
 
 # `name` in a docstring links to that name of ours, or is a mistake; other code is ``code``.
 default_role = "py:obj"
+autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
@@ -40,6 +41,8 @@ napoleon_numpy_docstring = False
 nitpick_ignore_regex = [
     # Inventories of other projects are not fetched: their dotted names stay plain text.
     ("py:.*", r"(?!ordered_pipeline\b)\w+\..*"),
+    # Nor are those of packages that are imported for types alone.
+    ("py:class", "(Meter|Tracer)Provider"),
     # Type variables have no page.
     ("py:class", r"(ordered_pipeline\..*\.)?([TR]|T_contra|Ts)"),
 ]

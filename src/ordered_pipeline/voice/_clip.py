@@ -24,7 +24,7 @@ class Clip:
     def __init__(
         self, segment: Segment, audio_format: AudioFormat, chunks: Iterable[AudioChunk] = ()
     ) -> None:
-        """Make a clip that has *chunks* so far, to be filled by `put` and ended by `end`."""
+        """Make a clip that has *chunks* so far, to be filled by ``put`` and ended by ``end``."""
         self.segment: Segment = segment
         self.format: AudioFormat = audio_format
         self._chunks: deque[AudioChunk] = deque(chunks)

@@ -55,7 +55,7 @@ class MemorySocket:
         send: MemoryObjectSendStream[str],
         receive: MemoryObjectReceiveStream[str],
     ) -> None:
-        """Make an end of what `memory_sockets` connects."""
+        """Make an end of what ``memory_sockets`` connects."""
         self.headers: Mapping[str, str] = MappingProxyType(dict(headers))
         self.close_code: int | None = None
         self._send: MemoryObjectSendStream[str] = send
