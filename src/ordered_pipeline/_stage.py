@@ -441,8 +441,7 @@ class Stage(Generic[T, R]):
             error = late
             # What came after all came too late.
             entry.results.clear()
-        if self._observer is not None:
-            self._call(self._observer.settled, entry, error)
+        self._tell("settled", entry, error)
         if self._on_error == "raise" or not isinstance(error, Exception):
             window.settle(entry, error)
         elif self._on_error == "skip":
@@ -460,20 +459,21 @@ class Stage(Generic[T, R]):
             self._errors.append(error)
 
     def _tell(
-        self, event: Literal["admitted", "started", "delivered", "discarded"], entry: Entry[T, R]
+        self,
+        event: Literal["admitted", "started", "settled", "delivered", "discarded"],
+        entry: Entry[T, R],
+        *more: BaseException | None,
     ) -> None:
-        if self._observer is not None:
-            self._call(getattr(self._observer, event), entry)
-
-    def _tell_left(self, entry: Entry[T, R]) -> None:
-        self._tell("discarded" if entry.skipped else "delivered", entry)
-
-    def _call(self, callback: Callable[..., None], entry: Entry[T, R], *more: BaseException | None) -> None:
+        if self._observer is None:
+            return
         try:
-            callback(entry.index, entry.item, self._crew.now(), *more)
+            getattr(self._observer, event)(entry.index, entry.item, self._crew.now(), *more)
         except Exception as error:  # noqa: BLE001  # an observer must not change what it observes
             self._observer = None
             self._errors.append(error)
+
+    def _tell_left(self, entry: Entry[T, R]) -> None:
+        self._tell("discarded" if entry.skipped else "delivered", entry)
 
 
 async def _open(source: AsyncIterable[T] | Iterable[T]) -> tuple[Read[T], Close]:

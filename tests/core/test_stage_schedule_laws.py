@@ -4,6 +4,8 @@ import itertools
 import math
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import anyio
 import anyio.lowlevel
@@ -12,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from ordered_pipeline import StageStatistics, ordered_map
+from ordered_pipeline import StageObserver, StageStatistics, ordered_map
 from tests.conftest import Run
 from tests.core.oracle import (
     Event,
@@ -31,6 +33,8 @@ from tests.core.strategies import LONG_S, MapCase, Pace, map_cases, odd_instants
 from tests.core.support import MapRun, Policy, Result, Told, interrupt, laws, play, statistics_of
 
 POLICIES: tuple[Policy, ...] = ("raise", "skip")
+
+CALLBACKS = ("admitted", "started", "settled", "delivered", "discarded")
 
 # Law 5 is held against so many cases on each loop; a mutation run has no time for them.
 SCHEDULES = 500 if settings.get_current_profile_name() != "mutation" else laws.max_examples
@@ -373,7 +377,7 @@ class Faulty(Told):
             raise self.error
 
 
-@pytest.mark.parametrize("fault", ["admitted", "started", "settled", "delivered", "discarded"])
+@pytest.mark.parametrize("fault", CALLBACKS)
 def test_what_an_observer_raises_comes_out_at_the_end_and_nothing_more_is_told(run: Run, fault: str) -> None:
     told = Faulty(fault)
 
@@ -387,6 +391,23 @@ def test_what_an_observer_raises_comes_out_at_the_end_and_nothing_more_is_told(r
 
         assert raised.value is told.error
         assert [call for call, _, _ in told.calls].index(fault) == len(told.calls) - 1
+
+    run(main)
+
+
+@pytest.mark.parametrize("lacks", CALLBACKS)
+def test_a_callback_that_an_observer_lacks_is_told_of_at_the_end(run: Run, lacks: str) -> None:
+    told = Told()
+    callbacks = {name: getattr(told, name) for name in CALLBACKS if name != lacks}
+    observer = cast("StageObserver", SimpleNamespace(**callbacks))
+
+    async def use() -> None:
+        async with ordered_map(instant, range(9), prefetch=3, observer=observer) as results:
+            assert [await anext(results) for _ in range(5)] == [0, 1, 2, 3, 4]
+
+    async def main() -> None:
+        with pytest.raises(AttributeError, match=f"no attribute '{lacks}'"):
+            await use()
 
     run(main)
 
