@@ -110,6 +110,9 @@ def attach(error: BaseException, later: BaseException) -> None:
 
 
 def _contexts(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    # A chain that somebody has tied into a ring ends where it would begin anew.
+    known: set[int] = set()
+    while error is not None and id(error) not in known:
+        known.add(id(error))
         yield error
         error = error.__context__

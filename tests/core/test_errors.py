@@ -265,6 +265,18 @@ def test_errors_that_share_a_context_are_attached_without_a_ring() -> None:
     assert set(contexts(a)) == {a, b, c, d, shared}
 
 
+def test_a_ring_of_contexts_is_opened_for_a_later_error() -> None:
+    a, b, c, d, e = (Mishap(name) for name in "abcde")
+    chained(a, b, c, b)
+
+    _errors.attach(a, chained(d, e, d))
+
+    assert a.__context__ is b
+    assert b.__context__ is c
+    assert c.__context__ is d
+    assert d.__context__ is e
+
+
 def test_errors_that_compare_equal_are_told_apart() -> None:
     class Equal(Exception):
         def __eq__(self, other: object) -> bool:
