@@ -100,6 +100,26 @@ def test_an_interruption_before_anything_has_happened(run: Run) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("segments", [1, 2])
+def test_what_was_written_and_waited_for_room_was_not_heard(run: Run, segments: int) -> None:
+    given: list[str] = []
+
+    async def write() -> AsyncIterator[str]:
+        for sentence in "It is late.", " Why not now?", " Good night.", " Good morning.", " How are you?":
+            given.append(sentence)
+            yield sentence
+
+    async def main() -> None:
+        prefetch = Prefetch(segments=segments)
+        async with speak(write(), tts=voice_of(SPEAKS), player=RecordingPlayer(), prefetch=prefetch) as reply:
+            await anyio.sleep(0.5)
+            heard = await reply.interrupt()
+        assert heard.text + heard.unheard == "".join(given)
+        assert len(given) > len(reply.timeline.segments)
+
+    run(main)
+
+
 def test_an_interruption_after_the_end_tells_that_all_was_heard(run: Run) -> None:
     player = HardPlayer()
 

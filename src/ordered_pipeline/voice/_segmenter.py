@@ -159,6 +159,9 @@ class Segmenter:
             if isinstance(deltas, _Closable):
                 closing.push_async_callback(deltas.aclose)
             async for delta in deltas:
+                check_kind("what the source of a reply gives", delta, str, "text", "give deltas of text only")
+                # Written is also what nobody asks for any more.
+                self._text.append(delta)
                 while self._asked_s is None:
                     await self._changed.wait()
                 self._add(delta)
@@ -167,13 +170,11 @@ class Segmenter:
                     yield  # noqa: ASYNC119
 
     def _add(self, delta: str) -> None:
-        check_kind("what the source of a reply gives", delta, str, "text", "give deltas of text only")
         if not delta:
             return
         now = anyio.current_time()
         if self.first_delta_s is None:
             self.first_delta_s = now
-        self._text.append(delta)
         self._received += len(delta)
         self._arrivals.append((self._received, now))
         self._holds = False
