@@ -1,6 +1,7 @@
 """What holds whatever a bot does, whenever it does it."""
 
 import math
+from base64 import b64encode
 
 import anyio
 from hypothesis import given, settings
@@ -15,7 +16,8 @@ from ordered_pipeline.testing.telnyx import (
     WebhookFault,
 )
 from tests.conftest import Run
-from tests.testing.telnyx_lines import Hooks, Server, bot_on, content, wav
+from tests.testing.telnyx_lines import Hooks, Server, bot_on, content, mp3, wav
+from tests.wire.payloads import COMMANDS, anything
 
 LENGTHS_S = st.lists(st.sampled_from([0.02, 0.15, 0.5, 1.5]), min_size=1, max_size=6)
 READINGS = st.builds(
@@ -38,6 +40,9 @@ FAULTS = st.lists(
     ),
     max_size=3,
 )
+
+# Sound in either mode.
+CLIP = {"event": "media", "media": {"payload": b64encode(mp3(9)).decode()}}
 
 
 async def play(
@@ -116,6 +121,35 @@ def test_all_that_a_stream_brings_sounds_once_and_in_order(sizes: list[int], wai
             assert server.marks == [str(index) for index in range(len(sizes))]
             assert bot.call.stream is not None
             assert bot.call.stream.underruns == len(timeline.sounds) - 1
+
+    run_in_virtual_time(main)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(COMMANDS)), anything(list(COMMANDS.values()))), max_size=5),
+    st.sampled_from(["rtp", "mp3"]),
+    st.lists(anything([CLIP, {"event": "mark", "mark": {"name": "m"}}, {"event": "clear"}]), max_size=5),
+)
+def test_nothing_that_a_bot_may_send_breaks_it(
+    commands: list[tuple[str, str | bytes]], mode: str, messages: list[str | bytes]
+) -> None:
+    async def main() -> None:
+        server = Server()
+        async with TelnyxSimulator(media=server) as telnyx, bot_on(telnyx) as bot:
+            await bot.send("streaming_start", stream_url="wss://x/", stream_bidirectional_mode=mode)
+            await server.open.wait()
+            assert server.socket is not None
+            for message in messages:
+                text = message if isinstance(message, str) else message.decode("utf-8", "replace")
+                await server.socket.send_text(text)
+            path = f"/v2/calls/{bot.call.call_control_id}/actions/"
+            headers = {"authorization": f"Bearer {telnyx.api_key}"}
+            for action, body in commands:
+                raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+                reply = await telnyx.request("POST", path + action, headers, raw)
+                assert reply.status in {200, 400, 422}
+            await anyio.sleep(2.0)
 
     run_in_virtual_time(main)
 

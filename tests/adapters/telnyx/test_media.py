@@ -264,7 +264,8 @@ def test_how_far_positions_may_be_off_is_what_the_last_mark_was_late(run: Run) -
 
     # Guessed; then both ways and what is held back.
     assert errors_s == pytest.approx([0.1, 0.1, 0.12, 0.37, 0.37])
-    assert (heard.method, heard.error_s) == ("marks", pytest.approx(0.12))
+    assert heard.method == "marks"
+    assert heard.error_s == pytest.approx(0.12)
 
 
 def test_marks_that_come_back_after_a_clear_say_nothing_of_later_clips(run: Run) -> None:

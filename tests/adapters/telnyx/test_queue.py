@@ -233,6 +233,26 @@ def test_a_cancelled_block_is_silence_within_twice_the_timeout(run: Run) -> None
     run(main)
 
 
+def test_a_client_that_was_closed_too_early_is_told_of_and_hides_no_error(run: Run) -> None:
+    async def main() -> None:
+        async with line() as phone:
+            with pytest.raises(LookupError, match="of the block"):
+                async with phone.player as player:
+                    playback = await player.play(clip(0, 3.0))
+                    await anyio.sleep(1.0)
+                    await phone.calls.client.aclose()
+                    with pytest.raises(RuntimeError, match="client has been closed"):
+                        await player.clear()
+                    later = await player.play(clip(1, 3.0))
+                    with pytest.raises(RuntimeError, match="client has been closed"):
+                        await later.finished()
+                    raise LookupError("of the block")
+            assert anyio.current_time() == pytest.approx(1.0)
+            assert (await playback.finished()).outcome == "cleared"
+
+    run(main)
+
+
 def test_who_waits_for_clear_when_the_block_ends_is_let_go(run: Run) -> None:
     async def main() -> None:
         hang = RestFault(action="playback_stop", hang_s=math.inf, is_applied=False)

@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, final
 
 import anyio
 
-from ordered_pipeline.adapters.telnyx._calls import CallControl, CallControlError, CallOverError
+from ordered_pipeline.adapters.telnyx._calls import CallControl, CallOverError
 from ordered_pipeline.adapters.telnyx._queue_clips import QueuePlayback, read_sound
 from ordered_pipeline.adapters.telnyx._queue_ledger import Outcome, Part
 from ordered_pipeline.adapters.telnyx._queue_sender import Sender
@@ -62,8 +63,8 @@ class QueuePlayer:
             call_control_id: Which call.
             lead_s: How much sound may be ahead of a file when it is posted, in seconds above 0. Less than
                 half a second makes gaps; more makes what an interruption throws away.
-            url_for: Puts a WAV file somewhere and returns its address, another one for other audio. None: the
-                file is sent in the command.
+            url_for: Puts a WAV file somewhere and returns its address, another one for other audio; nothing
+                is posted meanwhile. None: the file is sent in the command.
 
         Raises:
             ValueError: *lead_s* is not above 0.
@@ -99,12 +100,10 @@ class QueuePlayer:
             if kind is None:
                 await self._drain()
         finally:
-            try:
-                with anyio.move_on_after(2 * self._timeout_s, shield=True):
-                    if self._sender.is_busy():
-                        await self._sender.silence()
-            except CallControlError:
-                pass  # nobody is left to be told, and what the block raised matters more
+            # Nobody is left to be told of an error, and what the block raised matters more.
+            with suppress(Exception), anyio.move_on_after(2 * self._timeout_s, shield=True):
+                if self._sender.is_busy():
+                    await self._sender.silence()
             self._sender.leave()
             # Not told of the error, it raises none: what the block raised is to come out as it is.
             self._tasks = None
@@ -154,6 +153,7 @@ class QueuePlayer:
 
         Raises:
             CallControlError: Telnyx could not be reached, or refused. What it has may sound on.
+            Exception: What the client fails with; the same.
         """
         self._end_plays()
         if self._tasks is not None:

@@ -21,7 +21,6 @@ import anyio
 
 from ordered_pipeline.adapters.telnyx._calls import (
     CallControl,
-    CallControlError,
     CallOverError,
     CommandRefusedError,
 )
@@ -42,7 +41,7 @@ class _Stop:
     """A `playback_stop` that is wanted."""
 
     done: anyio.Event = field(default_factory=anyio.Event)
-    error: CallControlError | None = None
+    error: Exception | None = None
 
 
 @final
@@ -99,6 +98,7 @@ class Sender:
 
         Raises:
             CallControlError: Telnyx could not be reached, or refused.
+            Exception: What the client fails with.
         """
         now_s = anyio.current_time()
         for sound in self._waiting:
@@ -165,7 +165,7 @@ class Sender:
                 self._is_heard = False
             except CallOverError as error:
                 self.end(error)
-            except CallControlError as error:
+            except Exception as error:  # noqa: BLE001  # the client's own as well: whoever asked for it gets it
                 self._stop.error = error
             self.ledger.drop(anyio.current_time())
             self._stop.done.set()
