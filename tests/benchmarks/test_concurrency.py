@@ -45,7 +45,7 @@ def test_every_contender_lets_every_caller_hear_all_sentences_in_order(quick: di
 
 
 # In virtual time nothing else takes time: each start is a sum of what the services state. Ours waits for the
-# character after the first full stop, 30 ms.
+# character after the first full stop, 25 ms.
 @pytest.mark.parametrize(("contender", "first_s"), [("bare", 1.207), ("ours", 1.232)])
 @pytest.mark.parametrize("script", ["WHOLE", "FRAMES"])
 def test_a_call_that_is_alone_is_never_silent(

@@ -28,16 +28,16 @@ def whole(index: int, audio_s: float = 1.0) -> tuple[Take, Clip]:
     return take, clip
 
 
-async def offer_all(playing: Playing, *clips: tuple[Take, Clip]) -> list[float]:
-    """Offer one clip after another, and return when each was wanted."""
+async def play_all(playing: Playing, *clips: tuple[Take, Clip]) -> list[float]:
+    """Play one clip after another, and return when each was wanted."""
     wanted: list[float] = []
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(playing.run, tasks)
         for take, clip in clips:
             if await playing.ready():
+                take.clip = clip
                 wanted.append(anyio.current_time())
-                playing.offer(take, clip)
-        playing.end()
+                await playing.play(take, clip, tasks)
+        await playing.over()
     return wanted
 
 
@@ -53,7 +53,7 @@ def test_a_player_has_one_clip_more_than_it_queues(run: Run, queue_ahead: float,
     clips = [whole(index) for index in range(3)]
 
     async def main() -> None:
-        assert await offer_all(Playing(player, grace_s=1.0, fail=fail), *clips) == wanted
+        assert await play_all(Playing(player, grace_s=1.0, fail=fail), *clips) == wanted
         assert anyio.current_time() == 3.0
         assert [take.started_s for take, _ in clips] == [0.0, 1.0, 2.0]
         assert player.heard_bytes() == b"".join(audio(index, "It is late.", 1.0) for index in range(3))
@@ -74,7 +74,7 @@ def test_a_player_that_refuses_is_told_and_its_clip_has_failed(run: Run) -> None
     playing = Playing(player, grace_s=1.0, fail=stop)
 
     async def main() -> None:
-        await offer_all(playing, (take, clip))
+        await play_all(playing, (take, clip))
         assert told == [gone]
         assert take.result is not None
         assert (take.result.outcome, take.result.played_s) == ("failed", 0.0)
@@ -88,28 +88,13 @@ def test_once_dropped_nothing_is_wanted(run: Run) -> None:
 
     async def main() -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(offer_all, playing, whole(0), whole(1))
+            tasks.start_soon(play_all, playing, whole(0), whole(1))
             await anyio.sleep(0.5)
             playing.drop()
             await playing.silence()
             assert not await playing.ready()
         assert anyio.current_time() == 0.5
         assert player.heard_bytes() == audio(0, "It is late.", 1.0)[: 1024 * 2 // 2]
-
-    run(main)
-
-
-def test_a_clip_that_was_offered_and_not_played_is_dropped_too(run: Run) -> None:
-    player = RecordingPlayer()
-    playing = Playing(player, grace_s=1.0, fail=fail)
-
-    async def main() -> None:
-        playing.offer(*whole(0))
-        playing.drop()
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(playing.run, tasks)
-        await playing.silence()
-        assert player.playbacks == []
 
     run(main)
 
@@ -124,7 +109,7 @@ def test_a_clip_that_is_accepted_while_the_player_is_cleared_is_not_awaited_for_
 
     async def main() -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(offer_all, playing, (take, clip))
+            tasks.start_soon(play_all, playing, (take, clip))
             await anyio.sleep(0.25)
             playing.drop()
             await playing.silence()
@@ -142,7 +127,7 @@ def test_a_clip_of_unknown_length_is_not_awaited_for_ever(run: Run) -> None:
     take.audio_s = None
 
     async def main() -> None:
-        await offer_all(playing, (take, clip))
+        await play_all(playing, (take, clip))
         assert take.result is not None
         assert take.result.outcome == "presumed"
 
@@ -158,7 +143,7 @@ def test_a_clip_that_was_cut_while_it_was_made_is_not_awaited_for_ever(run: Run)
 
     async def main() -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(offer_all, playing, (take, clip))
+            tasks.start_soon(play_all, playing, (take, clip))
             await anyio.sleep(0.25)
             playing.drop()
         assert take.result is not None

@@ -1,16 +1,18 @@
 """Requests by themselves; what a reply makes of them is in test_speech.py."""
 
 import math
+from collections.abc import Callable
 
 import anyio
 import pytest
-from anyio.abc import TaskGroup
 
 from ordered_pipeline.testing import ScriptedTextToSpeech, SpeechScript
-from ordered_pipeline.voice import AudioChunk, Segment, SpeechPolicy
-from ordered_pipeline.voice._requests import Request, request_for
+from ordered_pipeline.voice import Segment
+from ordered_pipeline.voice._recording import Recording
+from ordered_pipeline.voice._requests import Request
+from ordered_pipeline.voice._take import Take
 from tests.conftest import Run
-from tests.voice.turns import Bounded, VoiceFailure, audio, voice_of
+from tests.voice.turns import FORMAT, Bounded, VoiceFailure, audio, voice_of
 
 ONE = Segment(0, "It is late.")
 FRAMES = SpeechScript(first_audio_s=0.5, audio_s=1.0, chunk_s=0.25, pace=1.0)
@@ -23,46 +25,51 @@ def run(run: Run) -> Bounded:
     return Bounded(run)
 
 
+def new_recording() -> Recording:
+    recording = Recording(Take(ONE, last_delta_s=0.0, text_ready_s=0.0), FORMAT, is_streaming=True)
+    recording.begin(FORMAT)
+    return recording
+
+
 def request_to(
-    voice: ScriptedTextToSpeech, tasks: TaskGroup, hedge_after_s: float | None, first_audio_s: float = 5.0
+    voice: ScriptedTextToSpeech,
+    hedge_after_s: float | None,
+    recording: Recording | None = None,
+    asked: Callable[[], None] = lambda: None,
 ) -> Request:
-    policy = SpeechPolicy(hedge_after_s=hedge_after_s, first_audio_s=first_audio_s)
-    return request_for(voice, ONE, policy=policy, asked=lambda: None, tasks=tasks, grace_s=1.0)
+    return Request(
+        voice, ONE, recording or new_recording(), asked=asked, hedge_after_s=hedge_after_s, grace_s=1.0
+    )
 
 
-async def next_of(request: Request) -> AudioChunk | None:
+async def goes_on(request: Request, until_s: float = math.inf) -> bool:
+    """Wait for news; return whether there are, and not the end."""
     try:
-        return await request.next()
+        return await request.next(until_s)
     except StopAsyncIteration:
-        return None
+        return False
 
 
-async def collect(request: Request) -> list[tuple[float, bytes]]:
-    """Return when each chunk came, and its audio."""
-    chunks: list[tuple[float, bytes]] = []
-    await request.open()
-    try:
-        while (chunk := await next_of(request)) is not None:
-            chunks.append((anyio.current_time(), chunk.data))
-    finally:
-        await request.close()
-    return chunks  # inside the group, it would be no return for type checkers
-
-
-async def ask(
-    voice: ScriptedTextToSpeech, hedge_after_s: float | None, first_audio_s: float = 5.0
-) -> list[tuple[float, bytes]]:
-    async with anyio.create_task_group() as tasks:
-        chunks = await collect(request_to(voice, tasks, hedge_after_s, first_audio_s))
-    return chunks  # noqa: RET504  # inside the group, it would be no return for type checkers
+async def heard(recording: Recording) -> bytes:
+    assert recording.clip is not None
+    recording.clip.end()
+    return await recording.clip.collect()
 
 
 @pytest.mark.parametrize("hedge_after_s", HEDGES)
-def test_chunks_come_as_the_voice_gives_them(run: Run, hedge_after_s: float | None) -> None:
-    chunks = run(ask, voice_of(FRAMES), hedge_after_s)
+def test_a_request_tells_of_its_first_audio_and_of_its_end(run: Run, hedge_after_s: float | None) -> None:
+    recording = new_recording()
+    news: list[float] = []
 
-    assert [at_s for at_s, _ in chunks] == [0.5, 0.75, 1.0, 1.25]
-    assert b"".join(data for _, data in chunks) == audio(0, ONE.text, 1.0)
+    async def main() -> None:
+        async with request_to(voice_of(FRAMES), hedge_after_s, recording) as request:
+            while await goes_on(request):
+                news.append(anyio.current_time())
+            assert anyio.current_time() == 1.25
+        assert news == [0.5]
+        assert await heard(recording) == audio(0, ONE.text, 1.0)
+
+    run(main)
 
 
 @pytest.mark.parametrize("hedge_after_s", HEDGES)
@@ -71,68 +78,52 @@ def test_an_error_of_the_voice_comes_out(run: Run, hedge_after_s: float | None) 
     voice = voice_of(SpeechScript(first_audio_s=0.5, audio_s=1.0, breaks_after_s=0.5, error=failure))
 
     async def main() -> None:
-        async with anyio.create_task_group() as tasks:
-            with pytest.raises(VoiceFailure) as raised:
-                await collect(request_to(voice, tasks, hedge_after_s))
+        with pytest.raises(VoiceFailure) as raised:
+            async with request_to(voice, hedge_after_s) as request:
+                while await goes_on(request):
+                    pass
         assert raised.value is failure
 
     run(main)
 
 
-@pytest.mark.parametrize(("hedge_after_s", "after_s"), [(None, 1.0), (8.0, 1.0), (0.25, 1.25)])
-def test_the_first_chunk_has_a_deadline(run: Run, hedge_after_s: float | None, after_s: float) -> None:
-    """The second request of a hedge has one of its own."""
-    voice = voice_of(HANGS)
-
-    async def main() -> None:
-        async with anyio.create_task_group() as tasks:
-            with pytest.raises(TimeoutError):
-                await collect(request_to(voice, tasks, hedge_after_s, 1.0))
-        assert anyio.current_time() == after_s
-        assert voice.running == 0
-
-    run(main)
-
-
-def test_a_first_chunk_may_have_no_deadline(run: Run) -> None:
-    chunks = run(ask, voice_of(SpeechScript(first_audio_s=500.0, audio_s=1.0)), None, math.inf)
-
-    assert [at_s for at_s, _ in chunks] == [500.0]
-
-
 @pytest.mark.parametrize("hedge_after_s", HEDGES)
-@pytest.mark.parametrize("waits_s", [0.0, 1.0])
-def test_a_request_may_be_closed_before_anything_came(
-    run: Run, hedge_after_s: float | None, waits_s: float
-) -> None:
+def test_news_are_waited_for_so_long_and_no_longer(run: Run, hedge_after_s: float | None) -> None:
     voice = voice_of(HANGS)
 
     async def main() -> None:
-        async with anyio.create_task_group() as tasks:
-            request = request_to(voice, tasks, hedge_after_s)
-            await request.open()
-            with anyio.move_on_after(waits_s):
-                await request.next()
-            await request.close()
+        async with request_to(voice, hedge_after_s) as request:
+            for until_s in (0.125, 0.25, 1.0, 1.0):
+                assert not await request.next(until_s)
+                assert anyio.current_time() == until_s
         assert voice.running == 0
 
     run(main)
 
 
 @pytest.mark.parametrize("hedge_after_s", HEDGES)
-def test_a_cancelled_wait_loses_no_chunk(run: Run, hedge_after_s: float | None) -> None:
-    voice = voice_of(FRAMES)
-    got: list[bytes] = []
+def test_a_request_may_be_left_before_it_was_waited_for(run: Run, hedge_after_s: float | None) -> None:
+    voice = voice_of(HANGS)
 
     async def main() -> None:
-        async with anyio.create_task_group() as tasks:
-            request = request_to(voice, tasks, hedge_after_s)
-            await request.open()
-            while sum(map(len, got)) < len(audio(0, ONE.text, 1.0)):
-                with anyio.move_on_after(0.15625):
-                    got.append((await request.next()).data)
-            await request.close()
-        assert b"".join(got) == audio(0, ONE.text, 1.0)
+        async with request_to(voice, hedge_after_s):
+            pass
+        assert voice.running == 0
+
+    run(main)
+
+
+@pytest.mark.parametrize("hedge_after_s", HEDGES)
+def test_waits_that_are_given_up_lose_nothing(run: Run, hedge_after_s: float | None) -> None:
+    recording = new_recording()
+
+    async def main() -> None:
+        async with request_to(voice_of(FRAMES), hedge_after_s, recording) as request:
+            for sixteenths in range(1, 8):
+                assert not await request.next(sixteenths / 16)
+            while await goes_on(request):
+                pass
+        assert await heard(recording) == audio(0, ONE.text, 1.0)
 
     run(main)
 
@@ -144,18 +135,45 @@ def test_each_time_the_voice_is_asked_is_told(
     asked: list[float] = []
 
     async def main() -> None:
-        policy = SpeechPolicy(hedge_after_s=hedge_after_s)
-        async with anyio.create_task_group() as tasks:
-            await collect(
-                request_for(
-                    voice_of(FRAMES),
-                    ONE,
-                    policy=policy,
-                    asked=lambda: asked.append(anyio.current_time()),
-                    tasks=tasks,
-                    grace_s=1.0,
-                )
-            )
+        voice = voice_of(FRAMES)
+        tell = lambda: asked.append(anyio.current_time())  # noqa: E731  # not worth a name of its own
+        async with request_to(voice, hedge_after_s, asked=tell) as request:
+            while await goes_on(request):
+                pass
         assert asked == times
+
+    run(main)
+
+
+def test_nothing_is_recorded_of_who_answers_second(run: Run) -> None:
+    """Both answer at the same instant: the one is not cancelled before the other has spoken."""
+    recording = new_recording()
+    voice = voice_of(
+        SpeechScript(first_audio_s=0.5, audio_s=1.0), SpeechScript(first_audio_s=0.25, audio_s=1.0)
+    )
+
+    async def main() -> None:
+        async with request_to(voice, 0.25, recording) as request:
+            while await goes_on(request):
+                pass
+        assert await heard(recording) == audio(0, ONE.text, 1.0)
+
+    run(main)
+
+
+def test_a_failure_of_the_one_is_not_forgotten_while_the_other_is_waited_for(run: Run) -> None:
+    first, second = VoiceFailure("first"), VoiceFailure("second")
+    voice = voice_of(
+        SpeechScript(first_audio_s=0.5, breaks_after_s=0.0, error=first),
+        SpeechScript(first_audio_s=0.75, breaks_after_s=0.0, error=second),
+    )
+
+    async def main() -> None:
+        async with request_to(voice, 0.25) as request:
+            assert not await request.next(0.75)
+            with pytest.raises(VoiceFailure) as raised:
+                await request.next(math.inf)
+            assert raised.value is first
+            assert anyio.current_time() == 1.0
 
     run(main)

@@ -27,12 +27,23 @@ def test_one_segment_has_room_always() -> None:
     assert room(Prefetch(1, audio_s=0.001, characters=1)).has_room()
 
 
-def test_a_segment_that_leaves_makes_room() -> None:
+def test_a_segment_that_is_handed_over_and_wholly_made_leaves_room() -> None:
     one = take()
     full = room(Prefetch(1), one)
 
-    full.leave(one)
+    one.is_handed_over = True
+    assert not full.has_room()
+    one.is_over = True
+    assert full.has_room()
 
+
+def test_a_segment_that_is_skipped_leaves_room_in_its_turn() -> None:
+    one, two = take(), take()
+    full = room(Prefetch(2), one, two)
+
+    two.is_over = two.is_skipped = True
+    assert not full.has_room()
+    one.is_over = one.is_handed_over = True
     assert full.has_room()
 
 

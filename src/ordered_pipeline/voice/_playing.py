@@ -45,37 +45,24 @@ class Playing:
         self._grace_s: float = grace_s
         self._fail: Callable[[Exception], None] = fail
         self._changed: Bell = Bell()
-        self._offer: Take | None = None
-        self._has_all: bool = False
         self._is_dropped: bool = False
         # The call of `play` that is under way.
         self._call: anyio.CancelScope | None = None
-        # The takes whose clips were offered and are not over, oldest first.
+        # The takes whose clips were handed over and have not ended, oldest first.
         self._unfinished: list[Take] = []
         self._busy_until_s: float = 0.0
         # From then on no clip is waited for.
         self._given_up_s: float = math.inf
 
     async def ready(self) -> bool:
-        """Wait until the player can be offered a clip; return whether it ever can."""
-        while not self._is_dropped and (
-            self._offer is not None or self._call is not None or len(self._unfinished) > self._queue_ahead
-        ):
+        """Wait until the player may be given a clip; return whether it ever may."""
+        while not self._is_dropped and len(self._unfinished) > self._queue_ahead:
             await self._changed.wait()
         return not self._is_dropped
 
-    def offer(self, take: Take, clip: Clip) -> None:
-        """Hand over the clip of *take*; the player was ready for it."""
-        take.is_handed_over = True
-        take.clip = clip
-        self._unfinished.append(take)
-        self._offer = take
-        self._changed.ring()
-
-    def end(self) -> None:
-        """Say that no more clips come."""
-        self._has_all = True
-        self._changed.ring()
+    async def over(self) -> None:
+        """Wait until all clips that the player was given have ended."""
+        await self._until(lambda: not self._unfinished)
 
     def drop(self) -> None:
         """Hand over nothing more, from this instant."""
@@ -83,9 +70,6 @@ class Playing:
         for take in self._unfinished:
             if take.clip is not None:
                 take.clip.drop()
-        if self._offer is not None:
-            self._unfinished.remove(self._offer)
-            self._offer = None
         self._give_up_at(
             max(self._busy_until_s, anyio.current_time())
             + sum(map(_at_most_s, self._unfinished))
@@ -93,18 +77,9 @@ class Playing:
         )
         self._changed.ring()
 
-    async def run(self, tasks: TaskGroup) -> None:
-        """Give the player what is offered, until all is, or all is dropped; *tasks* watch what it has."""
-        while not self._is_dropped:
-            take, self._offer = self._offer, None
-            if take is not None and take.clip is not None:
-                await self._play(take, take.clip, tasks)
-            elif self._has_all:
-                return
-            else:
-                await self._changed.wait()
-
-    async def _play(self, take: Take, clip: Clip, tasks: TaskGroup) -> None:
+    async def play(self, take: Take, clip: Clip, tasks: TaskGroup) -> None:
+        """Give the clip of *take* to the player, which is ready; one of *tasks* waits for its end."""
+        self._unfinished.append(take)
         take.play_asked_s = anyio.current_time()
         try:
             with anyio.CancelScope() as self._call:
@@ -126,7 +101,7 @@ class Playing:
 
     async def _watch(self, take: Take, playback: Playback) -> None:
         try:
-            with anyio.CancelScope(deadline=self._given_up_s) as take.patience:
+            with anyio.CancelScope(deadline=self._given_up_s, shield=True) as take.patience:
                 self.bound(take)
                 take.result = await playback.finished()
                 take.acknowledged_s = anyio.current_time()

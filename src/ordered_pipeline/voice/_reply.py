@@ -4,22 +4,20 @@ Who does what:
 
 1. The segmenter (`_segmenter`) reads the text, and is the source of a stage whose transform asks the voices
    (`_speech`). That stage gives the order, the bounds and the clean-up.
-2. One task takes the chunks out of the stage and puts them into clips. A segment is in flight until its last
-   chunk is in its clip.
+2. A voice's chunks go straight into a clip (`_recording`), which comes out of the stage with its first chunk.
+   A segment is in flight until its clip is handed over and has its last chunk.
 3. One task gives clips to the player, and one task a clip waits for its end (`_playing`).
 4. A failure is kept until what was said before it has been heard, and comes out of `finished`, once.
 """
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, final
 
 import anyio
 
 from ordered_pipeline import Stage, ordered_flat_map
-from ordered_pipeline.voice._audio import AudioChunk, AudioFormat
 from ordered_pipeline.voice._bell import Bell
-from ordered_pipeline.voice._clip import MOST_CHUNKS, Clip
 from ordered_pipeline.voice._convert import choose_format, converter
 from ordered_pipeline.voice._heard import heard_text
 from ordered_pipeline.voice._measures import VoiceMeasures, measures_of
@@ -30,14 +28,15 @@ from ordered_pipeline.voice._roles import Player, PlayerCapabilities, TextToSpee
 from ordered_pipeline.voice._room import Room
 from ordered_pipeline.voice._segmenter import Segmenter
 from ordered_pipeline.voice._segments import SentenceSplitter
-from ordered_pipeline.voice._speech import Speech, Studio
-from ordered_pipeline.voice._take import Piece, Take
+from ordered_pipeline.voice._speech import Offer, Speech, Studio
+from ordered_pipeline.voice._take import Take
 from ordered_pipeline.voice._talk import HeardText
 from ordered_pipeline.voice._timeline import Timeline
-from ordered_pipeline.voice._watchdog import Watchdog
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
+
+    from ordered_pipeline.voice._audio import AudioFormat
 
 
 def speak(
@@ -159,14 +158,10 @@ class Reply:
         self._stt_final_s: float | None = stt_final_s
         self._grace_s: float = grace_s
         self._format: AudioFormat = choose_format(tts.format, player.capabilities.formats)
-        self._is_streaming: bool = player.capabilities.streaming
         for voice in self._voices:
             converter(voice.format, self._format)
         self._changed: Bell = Bell()
         self._takes: list[Take] = []
-        # What the second task is making.
-        self._clip: Clip | None = None
-        self._whole: list[Piece] = []
         self._playing: Playing = Playing(player, grace_s=grace_s, fail=self._fail)
         # From then on nothing more is handed over.
         self._is_stopped: bool = False
@@ -200,11 +195,18 @@ class Reply:
             takes_sentences=self._source is None,
         )
         self._tasks: TaskGroup = await anyio.create_task_group().__aenter__()
-        self._pieces: Stage[Take, Piece] = ordered_flat_map(
-            lambda take: Speech(self._studio, take),
+        studio = Studio(
+            self._voices,
+            self._policy,
+            self._format,
+            self._player.capabilities.streaming,
+            self._over,
+            self._grace_s,
+        )
+        self._offers: Stage[Take, Offer] = ordered_flat_map(
+            lambda take: Speech(studio, take).offers(),
             self._segmenter,
             prefetch=self._prefetch.segments_at_most or self._prefetch.segments,
-            buffer=MOST_CHUNKS,
             # The requests and the source take up to grace_s each, one after the other.
             grace_s=3 * self._grace_s,
         )
@@ -350,18 +352,17 @@ class Reply:
     # ------------------------------------------------------------------ what runs
 
     async def _run(self) -> None:
-        # An outer cancellation strikes the block, and leaving it ends these tasks in their order.
+        # An outer cancellation strikes the block, and leaving it ends this task in its order.
         with anyio.CancelScope(shield=True):
-            async with anyio.create_task_group() as watching:
-                watchdog = Watchdog()
-                watching.start_soon(watchdog.run)
-                async with anyio.create_task_group() as tasks:
-                    self._studio: Studio = Studio(
-                        self._voices, self._policy, self._format, tasks, watchdog, self._grace_s
-                    )
-                    tasks.start_soon(self._make_clips)
-                    tasks.start_soon(self._playing.run, tasks)
-                watching.cancel_scope.cancel()
+            try:
+                async with self._offers as offers:
+                    async for offer in offers:
+                        await self._hand_over(offer)
+            except Exception as error:  # noqa: BLE001  # `finished` raises it when what was said has been heard
+                self._failure = self._failure or error
+            # Nobody takes text any more.
+            self._receive.close()
+            await self._playing.over()
         if not (self._failure or self._is_stopped or any(take.playback for take in self._takes)):
             self._failure = next((take.error for take in self._takes if take.error), None)
         self._is_over = True
@@ -371,54 +372,19 @@ class Reply:
         self._takes.append(take)
         self._room.admit(take)
 
-    async def _make_clips(self) -> None:
-        try:
-            async with self._pieces as pieces:
-                async for piece in pieces:
-                    await self._take(piece)
-        except Exception as error:  # noqa: BLE001  # `finished` raises it when what was said has been heard
-            self._failure = self._failure or error
-        self._end_clip()
-        self._playing.end()
-        # Nobody takes text any more.
-        self._receive.close()
+    def _over(self, take: Take) -> None:
+        """Note that nothing more of *take* is to come."""
+        self._playing.bound(take)
+        self._segmenter.make_room()
 
-    async def _take(self, piece: Piece) -> None:
-        """Put one piece where it belongs; one of a request that was given up is dropped."""
-        take = piece.take
-        if piece.chunk is None:
-            if self._whole:
-                chunks = [
-                    whole.chunk for whole in self._whole if whole.attempt == piece.attempt and whole.chunk
-                ]
-                self._whole.clear()
-                if chunks:
-                    await self._hand_over(piece, chunks)
-            self._end_clip()
-            self._playing.bound(take)
-            self._room.leave(take)
+    async def _hand_over(self, offer: Offer) -> None:
+        """Give a clip to the player, once it is ready for it."""
+        take, clip = offer.take, offer.clip
+        # While this waits, the request may fail and be given up for another one.
+        if await self._playing.ready() and clip is take.clip:
+            take.is_handed_over = True
             self._segmenter.make_room()
-        elif piece.attempt != take.attempt:
-            pass
-        elif not self._is_streaming:
-            self._whole.append(piece)
-        elif self._clip is None:
-            await self._hand_over(piece, [piece.chunk])
-        else:
-            await self._clip.put(piece.chunk)
-
-    async def _hand_over(self, piece: Piece, chunks: Sequence[AudioChunk]) -> None:
-        """Give a clip that has *chunks* so far to the player, once it is ready for it."""
-        is_ready = await self._playing.ready()
-        # While this waited, the request may have failed and been given up for another one.
-        if is_ready and piece.attempt == piece.take.attempt:
-            self._clip = Clip(piece.take.segment, self._format, chunks)
-            self._playing.offer(piece.take, self._clip)
-
-    def _end_clip(self) -> None:
-        clip, self._clip = self._clip, None
-        if clip is not None:
-            clip.end()
+            await self._playing.play(take, clip, self._tasks)
 
     def _fail(self, error: Exception) -> None:
         """Note that the player is gone."""
@@ -428,5 +394,5 @@ class Reply:
     def _stop(self) -> None:
         """Hand over nothing more, from this instant."""
         self._is_stopped = True
-        self._pieces.interrupt()
+        self._offers.interrupt()
         self._playing.drop()

@@ -1,214 +1,200 @@
-"""Requests to a voice: the chunks of one segment, bounded in time, and cancelled with their clean-up."""
+"""Requests to a voice: what it gives for one segment goes into a recording; a cancelled one cleans up.
 
+A request tells of its first audio and of its end only: a wake-up for each chunk would cost more than all the
+rest of the chunk's way.
+"""
+
+import inspect
 import math
-from collections.abc import AsyncIterator, Callable
-from typing import Final, Protocol, final
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Protocol, Self, cast, final, runtime_checkable
 
 import anyio
-from anyio.abc import TaskGroup
 
 from ordered_pipeline import Stage, ordered_flat_map
 from ordered_pipeline.voice._audio import AudioChunk
-from ordered_pipeline.voice._policy import SpeechPolicy
+from ordered_pipeline.voice._misuse import check_kind
+from ordered_pipeline.voice._recording import Recording
 from ordered_pipeline.voice._roles import TextToSpeech
 from ordered_pipeline.voice._talk import Segment
 
-# Chunks that come in one go are taken in one go.
-_CHUNKS_AHEAD: Final = 16
 
+@final
+class Request:
+    """One asking for the audio of a segment; and a second one later, where it is to be hedged.
 
-class Request(Protocol):
-    """One asking for the chunks of a segment. One task opens it, takes the chunks, and closes it."""
-
-    async def open(self) -> None:
-        """Ask."""
-        ...
-
-    async def next(self) -> AudioChunk:
-        """Return the next chunk; a cancelled call loses nothing.
-
-        Raises:
-            StopAsyncIteration: There is none.
-            TimeoutError: The first took too long.
-            Exception: What the voice failed with.
-        """
-        ...
-
-    def interrupt(self) -> None:
-        """Cancel it: `next` gives no more, and the clean-up begins."""
-        ...
-
-    async def close(self) -> None:
-        """Cancel what is not done, and wait for its clean-up."""
-        ...
-
-
-def request_for(
-    voice: TextToSpeech,
-    segment: Segment,
-    *,
-    policy: SpeechPolicy,
-    asked: Callable[[], None],
-    tasks: TaskGroup,
-    grace_s: float,
-) -> Request:
-    """Return a request to *voice*, hedged by a second one if the policy says so.
-
-    Args:
-        voice: Whom to ask.
-        segment: What to speak.
-        policy: Its `first_audio_s` and `hedge_after_s` are heeded.
-        asked: Called whenever the voice is asked.
-        tasks: Where the requests of a hedge run.
-        grace_s: Clean-up time of a request that is cancelled.
+    Of the two, who answers first goes on. An async context manager: on leaving, what is not done is cancelled
+    and its clean-up waited for. One task enters, waits and leaves.
     """
 
-    def ask(segment: Segment) -> AsyncIterator[AudioChunk]:
-        asked()
-        return voice.synthesize(segment)
+    def __init__(
+        self,
+        voice: TextToSpeech,
+        segment: Segment,
+        recording: Recording,
+        *,
+        asked: Callable[[], None],
+        hedge_after_s: float | None,
+        grace_s: float,
+    ) -> None:
+        """Say whom to ask for what.
 
-    def chunks() -> Stage[Segment, AudioChunk]:
-        return ordered_flat_map(
-            ask,
-            [segment],
-            prefetch=1,
-            buffer=_CHUNKS_AHEAD,
-            timeout_s=None if policy.first_audio_s == math.inf else policy.first_audio_s,
-            grace_s=grace_s,
-        )
-
-    if policy.hedge_after_s is None:
-        return _Single(chunks())
-    return _Hedged(_Detached(chunks(), tasks), _Detached(chunks(), tasks), hedge_after_s=policy.hedge_after_s)
-
-
-@final
-class _Single:
-    """A request that lives in the task which takes its chunks."""
-
-    def __init__(self, chunks: Stage[Segment, AudioChunk]) -> None:
-        self._chunks: Stage[Segment, AudioChunk] = chunks
-
-    async def open(self) -> None:
-        await self._chunks.__aenter__()
-
-    async def next(self) -> AudioChunk:
-        return await anext(self._chunks)
-
-    def interrupt(self) -> None:
-        self._chunks.interrupt()
-
-    async def close(self) -> None:
-        await self._chunks.__aexit__(None, None, None)
-
-
-@final
-class _Detached:
-    """A request that lives in a task of its own: two of them can begin and end in any order."""
-
-    def __init__(self, chunks: Stage[Segment, AudioChunk], tasks: TaskGroup) -> None:
-        self._chunks: Stage[Segment, AudioChunk] = chunks
-        self._tasks: TaskGroup = tasks
-        self._send, self._receive = anyio.create_memory_object_stream[AudioChunk](0)
-        self._error: Exception | None = None
-        self._ended: anyio.Event | None = None
-
-    async def open(self) -> None:
-        self._ended = anyio.Event()
-        self._tasks.start_soon(self._run, self._ended)
-
-    async def _run(self, ended: anyio.Event) -> None:
-        try:
-            async with self._chunks as chunks:
-                async for chunk in chunks:
-                    await self._send.send(chunk)
-        except anyio.BrokenResourceError:
-            pass  # nobody takes chunks any more
-        except Exception as error:  # noqa: BLE001  # it comes out of `next`
-            self._error = error
-        finally:
-            self._send.close()
-            ended.set()
-
-    async def next(self) -> AudioChunk:
-        try:
-            return await self._receive.receive()
-        except anyio.EndOfStream:
-            if self._error is not None:
-                raise self._error from None
-            raise StopAsyncIteration from None
-
-    def interrupt(self) -> None:
-        self._chunks.interrupt()
-
-    def let_go(self) -> None:
-        """Cancel it, and take no more of it."""
-        self._receive.close()
-        self.interrupt()
-
-    async def close(self) -> None:
-        self.let_go()
-        if self._ended is None:
-            self._send.close()
-            return
-        with anyio.CancelScope(shield=True):
-            await self._ended.wait()
-
-
-@final
-class _Hedged:
-    """Two requests for the same audio, the second some time after the first: who answers first, goes on."""
-
-    def __init__(self, first: _Detached, second: _Detached, *, hedge_after_s: float) -> None:
-        self._first: _Detached = first
-        self._second: _Detached = second
-        self._hedge_after_s: float = hedge_after_s
-        self._winner: _Detached | None = None
+        Args:
+            voice: Whom to ask.
+            segment: What to speak.
+            recording: Where the audio goes; it was begun.
+            asked: Called whenever the voice is asked.
+            hedge_after_s: When it is asked a second time if no audio is there; None for never.
+            grace_s: Clean-up time of what is cancelled.
+        """
+        self._voice: TextToSpeech = voice
+        self._segment: Segment = segment
+        self._recording: Recording = recording
+        self._asked: Callable[[], None] = asked
+        self._grace_s: float = grace_s
+        self._hedge_after_s: float | None = hedge_after_s
+        self._hedge_s: float = math.inf
+        self._open: AsyncExitStack = AsyncExitStack()
+        # All that were asked; of these, who may still answer first, and who has.
+        self._stages: list[Stage[Segment, None]] = []
+        self._racing: list[Stage[Segment, None]] = []
+        self._winner: Stage[Segment, None] | None = None
+        self._answer: _Answer | None = None
         self._failures: list[Exception] = []
 
-    async def open(self) -> None:
-        await self._first.open()
+    async def __aenter__(self) -> Self:
+        """Ask."""
+        stage = await self._ask()
+        if self._hedge_after_s is None:
+            self._winner = stage
+        else:
+            self._hedge_s = anyio.current_time() + self._hedge_after_s
+        return self
 
-    async def next(self) -> AudioChunk:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Cancel what is not done, and wait for its clean-up."""
+        # All are cancelled before the clean-up of any is waited for.
+        for stage in self._stages:
+            stage.interrupt()
+        await self._open.__aexit__(kind, error, traceback)
+
+    async def next(self, until_s: float) -> bool:
+        """Wait for news: that the voice answers, and that there is the first audio for the player.
+
+        Args:
+            until_s: How long, on the event loop's clock.
+
+        Returns:
+            Whether there were news in time.
+
+        Raises:
+            StopAsyncIteration: The voice has given all.
+            Exception: What the voice failed with.
+        """
         if self._winner is not None:
-            return await self._winner.next()
-        with anyio.move_on_after(self._hedge_after_s):
-            chunk = await self._first.next()
-            self._winner = self._first
-            return chunk
-        await self._second.open()
-        return await self._race()
+            return await _next(self._winner, until_s)
+        if len(self._stages) == 1:
+            if await _next(self._stages[0], min(until_s, self._hedge_s)):
+                self._winner = self._stages[0]
+                return True
+            if until_s < self._hedge_s:
+                return False
+            await self._ask()
+        return await self._race(until_s)
 
-    async def _race(self) -> AudioChunk:
-        answers: list[AudioChunk] = []
+    async def _ask(self) -> Stage[Segment, None]:
+        # The stage cancels what the voice does as that expects it, and gives it time to clean up.
+        stage = ordered_flat_map(self._answered, [self._segment], prefetch=1, buffer=2, grace_s=self._grace_s)
+        await self._open.enter_async_context(stage)
+        self._stages.append(stage)
+        self._racing.append(stage)
+        return stage
 
-        async def take(request: _Detached) -> None:
+    def _answered(self, segment: Segment) -> "_Answer":
+        self._asked()
+        return _Answer(self._voice.synthesize(segment), self._recording, self._is_first)
+
+    def _is_first(self, answer: "_Answer") -> bool:
+        self._answer = self._answer or answer
+        return self._answer is answer
+
+    async def _race(self, until_s: float) -> bool:
+        async def wait(stage: Stage[Segment, None]) -> None:
             try:
-                chunk = await request.next()
+                if not await _next(stage, until_s):
+                    return
             except Exception as error:  # noqa: BLE001  # it counts if the other one fails as well
                 self._failures.append(error)
+                self._racing.remove(stage)
                 return
-            if not answers:
-                answers.append(chunk)
-                self._winner = request
+            self._winner = stage
             runners.cancel_scope.cancel()
 
         async with anyio.create_task_group() as runners:
-            runners.start_soon(take, self._first)
-            runners.start_soon(take, self._second)
-        if self._winner is None:
+            for stage in self._racing:
+                runners.start_soon(wait, stage)
+        for stage in self._stages:
+            if self._winner is not None and stage is not self._winner:
+                # Its clean-up is waited for at the end: here it would cost the caller time.
+                stage.interrupt()
+        if not self._racing:
             raise self._failures[0]
-        # Its clean-up is waited for at the end: here it would cost the caller time.
-        (self._second if self._winner is self._first else self._first).let_go()
-        return answers[0]
+        return self._winner is not None
 
-    def interrupt(self) -> None:
-        self._first.interrupt()
-        self._second.interrupt()
 
-    async def close(self) -> None:
-        # Both are cancelled before the clean-up of either is waited for.
-        self._first.let_go()
-        self._second.let_go()
-        await self._first.close()
-        await self._second.close()
+async def _next(stage: Stage[Segment, None], until_s: float) -> bool:
+    with anyio.CancelScope(deadline=until_s):
+        await anext(stage)
+        return True
+    return False
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    def aclose(self) -> Awaitable[object]: ...
+
+
+@final
+class _Answer:
+    """What comes of asking once: an async iterator of news, which records the audio as it is iterated."""
+
+    def __init__(
+        self,
+        chunks: object,
+        recording: Recording,
+        is_first: Callable[["_Answer"], bool],
+    ) -> None:
+        if inspect.iscoroutine(chunks):
+            chunks.close()
+        check_kind("what a voice returns", chunks, AsyncIterable, "an async iterator of chunks")
+        self._chunks: AsyncIterator[object] = aiter(cast("AsyncIterable[object]", chunks))
+        self._recording: Recording = recording
+        self._is_first: Callable[[_Answer], bool] = is_first
+        self._is_begun: bool = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> None:
+        recording = self._recording
+        async for chunk in self._chunks:
+            if not self._is_begun and not self._is_first(self):
+                break
+            if not isinstance(chunk, AudioChunk):
+                raise TypeError(
+                    f"what a voice gives must be an AudioChunk, got {chunk!r}; wrap bytes in AudioChunk"
+                )
+            had_sound = recording.has_sound
+            await recording.add(chunk)
+            if not self._is_begun or recording.has_sound is not had_sound:
+                self._is_begun = True
+                return
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        if isinstance(self._chunks, _Closable):
+            await self._chunks.aclose()

@@ -11,7 +11,7 @@ from ordered_pipeline.voice._take import Take
 
 @final
 class Room:
-    """The takes that were read and are not wholly handed over."""
+    """The takes that are in flight; one that no voice could speak is, until its turn has come."""
 
     def __init__(self, prefetch: Prefetch, measures: VoiceMeasures) -> None:
         """Begin with no takes.
@@ -28,13 +28,11 @@ class Room:
         """Note that *take* was read."""
         self._takes.append(take)
 
-    def leave(self, take: Take) -> None:
-        """Note that *take* is handed over."""
-        self._takes.remove(take)
-
     def has_room(self) -> bool:
         """Return whether no bound is reached; one take has room always."""
         bounds, takes = self._prefetch, self._takes
+        while takes and not takes[0].is_in_flight:
+            takes.popleft()
         if not takes:
             return True
         if len(takes) >= self._measures.depth(bounds):

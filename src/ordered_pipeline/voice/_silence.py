@@ -46,12 +46,13 @@ class SilenceFinder:
         self._offset: int = 0
         self._silent_from: int | None = None
 
-    def push(self, data: bytes) -> None:
-        """Take the next bytes of the clip."""
+    def push(self, data: bytes) -> bool:
+        """Take the next bytes of the clip; return whether there is any silence so far."""
         if self._is_quiet is not None:
             self._pending += data
             if self._silent_from is not None or len(self._pending) >= self._least * self._frame_bytes:
                 self._search(self._is_quiet)
+        return self._silent_from is not None or bool(self._found)
 
     def finish(self) -> tuple[tuple[float, float], ...]:
         """Return all silences so far as start and length in seconds, from the clip's first sample."""

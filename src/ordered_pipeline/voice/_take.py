@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from ordered_pipeline.voice._audio import AudioChunk, Word
+from ordered_pipeline.voice._audio import Word
 from ordered_pipeline.voice._clip import Clip
 from ordered_pipeline.voice._roles import Playback, PlaybackResult
 from ordered_pipeline.voice._segment_times import SegmentTimes
@@ -20,15 +20,15 @@ class Take:
         last_delta_s: When the last of its text came.
         text_ready_s: When the splitter gave it out.
         room_s: When there was room for it, and its text was asked for.
-        attempt: Which request its audio is from; what came from an earlier one is dropped.
         is_handed_over: Whether some of its audio was given to the player: then no other request may follow.
         is_made: Whether the voice has given all of it.
+        is_over: Whether nothing more of it is to come, made or not.
         is_skipped: Whether no voice could speak it.
         is_filler: Whether its audio says something else, because no voice could speak it.
         audio_s: How much of it was made, in seconds.
         playback: Its playback, once the player has accepted it.
         result: How that ended.
-        clip: Its audio, once that is handed over.
+        clip: Its audio, as soon as there is some, from the newest request; that of an earlier one is dropped.
         position_s: How far it had been played when the reply was interrupted.
         patience: What bounds the wait for its end.
         doubt_s: How much more of it may have sounded than the player told.
@@ -46,11 +46,11 @@ class Take:
     accepted_s: float | None = None
     started_s: float | None = None
     acknowledged_s: float | None = None
-    attempt: int = 0
     requests: int = 0
     voice: int = 0
     is_handed_over: bool = False
     is_made: bool = False
+    is_over: bool = False
     is_skipped: bool = False
     is_filler: bool = False
     audio_s: float | None = None
@@ -63,6 +63,11 @@ class Take:
     position_s: float | None = None
     patience: anyio.CancelScope | None = None
     doubt_s: float = 0.0
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether it is not wholly handed over, nor skipped."""
+        return not (self.is_over and (self.is_handed_over or self.is_skipped))
 
     @property
     def played_s(self) -> float | None:
@@ -101,15 +106,6 @@ class Take:
             words=tuple(self.words),
             silences=self.silences,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What comes out of the stage that speaks: a chunk of a take, or, without one, the take's end."""
-
-    take: Take
-    attempt: int
-    chunk: AudioChunk | None
 
 
 def _since(origin_s: float, time_s: float | None) -> float | None:
