@@ -1,5 +1,6 @@
 """The media stream on the simulated Telnyx: what is heard on the call, to the sample."""
 
+import math
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -27,7 +28,7 @@ from ordered_pipeline.testing.telnyx import (
 )
 from ordered_pipeline.voice import AudioFormat, HeardText, Prefetch, speak
 from ordered_pipeline.wire._telnyx_media import Dtmf, StreamError
-from tests.adapters.telnyx.media_line import PCMU, TOKEN, said_by
+from tests.adapters.telnyx.media_line import PCMU, TOKEN, clip_of, noise, said_by
 from tests.adapters.telnyx.steps import acting, until_spared
 from tests.conftest import LOOPS, Run
 from tests.core.probes import strictly
@@ -144,6 +145,45 @@ def test_a_barge_in_at_any_instant_is_silence_within_40_ms(loop: LoopName, after
         await call_with(bot)
 
     run_in_virtual_time(main, loop=loop)
+
+
+async def interrupted_by_the_caller(nth: int) -> bool:
+    """Speak until the caller speaks, after so many steps of the loop; return whether it came to that."""
+    tts = ScriptedTextToSpeech(SpeechScript(first_audio_s=0.01, audio_s=0.12), audio_format=PCMU)
+    later, spoken = noise(0.1), anyio.Event()
+
+    async def bot(stream: MediaStream, _: TelnyxSimulator, call: SimulatedCall) -> None:
+        silent_s = math.inf
+        with acting(nth, spoken.set):
+            async with speak(TEXT, tts=tts, player=stream) as reply, anyio.create_task_group() as tasks:
+
+                async def interrupt() -> None:
+                    nonlocal silent_s
+                    await spoken.wait()
+                    silent_s = anyio.current_time() + 0.04
+                    heard = await reply.interrupt()
+                    assert TEXT.startswith(heard.text + heard.unheard)
+
+                tasks.start_soon(interrupt)
+                await reply.finished()
+                if not spoken.is_set():
+                    tasks.cancel_scope.cancel()
+        # What is under way arrives.
+        await anyio.sleep(0.03)
+        assert all(sound.end_s <= silent_s for sound in call.timeline.sounds)
+        before = call.timeline.data()
+        await (await stream.play(clip_of(later))).finished()
+        assert call.timeline.data() == before + later
+
+    with anyio.fail_after(20.0):
+        await call_with(bot)
+    assert tts.running == 0
+    return spoken.is_set()
+
+
+@pytest.mark.parametrize("run", ["asyncio", "trio"], indirect=True)
+def test_a_barge_in_at_any_step_of_a_turn_is_silence_and_nothing_of_it_is_heard_later(run: Run) -> None:
+    assert until_spared(lambda nth: strictly(run, interrupted_by_the_caller, nth)) > 200
 
 
 async def left_by_the_caller(
