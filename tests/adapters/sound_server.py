@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ MICROPHONE_FORMAT = f"s16le 1ch {MICROPHONE_RATE_HZ}Hz"
 
 SERVE = (
     *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes"),
-    *("--log-target=stderr", "--high-priority=yes", "--realtime=no"),
+    *("--log-target=stderr", "--high-priority=no", "--realtime=yes"),
 )
 # Without norewinds the sink's blocks are 2 s long, and a stream begins up to 1.3 s late.
 SINK = f"module-null-sink sink_name=nul rate={RATE_HZ} channels=1 format=s16le norewinds=1"
@@ -33,12 +33,11 @@ MICROPHONE = (
     f"rate={MICROPHONE_RATE_HZ} channels=1 format=s16le"
 )
 SAY = (
-    *("nice", "-n", "-10", "pacat", "-d", "air", f"--rate={MICROPHONE_RATE_HZ}", "--channels=1"),
+    *("pacat", "-d", "air", f"--rate={MICROPHONE_RATE_HZ}", "--channels=1"),
     *("--format=s16le", "--latency-msec=200"),
 )
 RECORD = (
-    # A recorder that is held up loses samples: before all others, where it may.
-    *("nice", "-n", "-10", "parec", "-d", "nul.monitor", f"--rate={RATE_HZ}", "--channels=1"),
+    *("parec", "-d", "nul.monitor", f"--rate={RATE_HZ}", "--channels=1"),
     *("--format=s16le", "--latency-msec=20"),
 )
 
@@ -80,13 +79,16 @@ class SoundServer:
         """
         path = self.folder / f"said-{time.monotonic_ns()}"
         path.write_bytes(sound)
-        return subprocess.Popen([*SAY, str(path)], stderr=subprocess.DEVNULL, env=self.environment)
+        process = subprocess.Popen([*SAY, str(path)], stderr=subprocess.DEVNULL, env=self.environment)
+        run_ahead(process.pid)
+        return process
 
     @contextmanager
     def recording(self) -> Iterator[Callable[[], bytes]]:
         """Record what is played inside the block; the function given stops that and returns it."""
         with (self.folder / "recording").open("wb") as file:
             recorder = subprocess.Popen(RECORD, stdout=file, stderr=subprocess.DEVNULL, env=self.environment)
+        run_ahead(recorder.pid)
 
         def stop() -> bytes:
             # What was played when this is called has been recorded once half a second more has.
@@ -123,6 +125,7 @@ def running_sound_server(folder: Path) -> Iterator[SoundServer]:
     protocol = f"module-native-protocol-unix auth-anonymous=1 socket={socket}"
     modules = [part for module in (protocol, SINK, AIR, MICROPHONE) for part in ("-L", module)]
     process = subprocess.Popen([*SERVE, *modules], env=environment)
+    run_ahead(process.pid)
 
     def is_up() -> bool:
         return (
@@ -147,6 +150,16 @@ def without_sound(folder: Path) -> dict[str, str]:
         "ALSA_CONFIG_PATH": os.devnull,
         "JACK_NO_START_SERVER": "1",
     }
+
+
+def run_ahead(pid: int) -> None:
+    """Let a process run before all others, where that is allowed; 0 is the one that calls.
+
+    What records to the sample loses some when it is held up. To be nice to it does not help: Linux weighs
+    niceness within a session only.
+    """
+    with suppress(PermissionError):
+        os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -3,9 +3,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.adapters.conftest import sound_server
+from tests.adapters.conftest import ahead_of_others, sound_server
 
-__all__ = ["sound_server"]
+__all__ = ["ahead_of_others", "sound_server"]
 
 
 @pytest.fixture(scope="package", autouse=True)

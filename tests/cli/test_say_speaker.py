@@ -9,7 +9,7 @@ import pytest
 from tests.adapters.sound_server import SoundServer, common_length, wait_until
 from tests.cli.commands import say, sound_in, started, write
 
-pytestmark = pytest.mark.parts
+pytestmark = [pytest.mark.parts, pytest.mark.usefixtures("ahead_of_others")]
 
 
 def test_the_sentences_sound_as_one_stream_to_the_last_sample(

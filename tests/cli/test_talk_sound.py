@@ -27,7 +27,7 @@ from ordered_pipeline.voice import (
     VoiceActivity,
     converse,
 )
-from tests.adapters.sound_server import RATE_HZ, RECORD, SoundServer, wait_until
+from tests.adapters.sound_server import RATE_HZ, RECORD, SoundServer, run_ahead, wait_until
 from tests.adapters.speaker.sounds import enter
 from tests.adapters.speech import EARS, speech_of
 from tests.adapters.whisper import Whisper, word_errors, words_of
@@ -99,6 +99,7 @@ def recording(server: SoundServer) -> Iterator[Recorder]:
     with subprocess.Popen(
         RECORD, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=server.environment
     ) as process:
+        run_ahead(process.pid)
         recorder = Recorder(process)
         try:
             wait_until(lambda: bool(recorder.sound))

@@ -168,6 +168,43 @@ def test_a_player_that_hangs_holds_up_an_interruption_for_a_bounded_time(run: Ru
     assert it.end_s == 20.0
 
 
+def test_a_player_that_hangs_does_not_keep_a_conversation_whose_caller_has_hung_up(run: Run) -> None:
+    class Stuck:
+        """A player that accepts nothing."""
+
+        capabilities = RecordingPlayer().capabilities
+
+        async def play(self, _: object, /) -> Any:
+            await anyio.sleep_forever()
+
+        async def clear(self) -> None:
+            pass
+
+    it: Talk = run(lambda: talk(ASKED[:1], player=Stuck(), seconds=2.0, apology="Sorry."))
+
+    assert told(it) == [("player", TimeoutError)]
+    assert [turn.heard.text for turn in it.turns] == [""]
+    # Asked at 1.0, and given the voice's first audio a quarter of a second later.
+    assert it.end_s == 301.25
+
+
+def test_a_player_that_gives_no_playback_is_told(run: Run) -> None:
+    class Mute:
+        """A player that tells nothing."""
+
+        capabilities = RecordingPlayer().capabilities
+
+        async def play(self, _: object, /) -> Any:
+            pass
+
+        async def clear(self) -> None:
+            pass
+
+    it: Talk = run(lambda: talk(ASKED[:1], player=Mute()))
+
+    assert told(it) == [("player", TypeError)]
+
+
 # Ears
 
 

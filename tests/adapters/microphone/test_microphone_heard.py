@@ -19,7 +19,7 @@ from tests.adapters.sound_server import (
 )
 from tests.adapters.speaker.sounds import enter, noise
 
-pytestmark = pytest.mark.parts
+pytestmark = [pytest.mark.parts, pytest.mark.usefixtures("ahead_of_others")]
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 FRAME_BYTES = 640

@@ -23,7 +23,7 @@ from tests.adapters.sound_server import (
 )
 from tests.adapters.speaker.sounds import FORMAT, clip_of, enter, noise, pieces_of
 
-pytestmark = pytest.mark.parts
+pytestmark = [pytest.mark.parts, pytest.mark.usefixtures("ahead_of_others")]
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 

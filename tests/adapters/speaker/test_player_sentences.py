@@ -19,7 +19,7 @@ from ordered_pipeline.voice import AudioChunk, AudioFormat, Prefetch, Segment, T
 from tests.adapters.sound_server import RATE_HZ, SoundServer
 from tests.adapters.speaker.sounds import FORMAT, enter, noise
 
-pytestmark = pytest.mark.parts
+pytestmark = [pytest.mark.parts, pytest.mark.usefixtures("ahead_of_others")]
 
 SENTENCES = (
     "Good morning. Your order is here. It comes on Friday. Be at home. The driver rings twice. He will wait. "

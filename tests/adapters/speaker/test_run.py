@@ -13,7 +13,7 @@ from ordered_pipeline.adapters.speaker._run import Run
 from tests.adapters.sound_server import RATE_HZ, SoundServer, running_sound_server
 from tests.adapters.speaker.sounds import FORMAT, enter, noise
 
-pytestmark = pytest.mark.parts
+pytestmark = [pytest.mark.parts, pytest.mark.usefixtures("ahead_of_others")]
 
 
 def test_a_gap_is_known_to_the_sample(sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,14 @@ from typing import Final, final
 import anyio
 
 from ordered_pipeline.voice._clip import Clip
+from ordered_pipeline.voice._misuse import check_playback
 from ordered_pipeline.voice._roles import Playback, PlaybackResult, Player, PlayerCapabilities
 
 _NOTHING: Final = PlaybackResult("cleared", 0.0)
+# How long a player may take to accept a clip. It waits for the voice, and for the clips before it to sound:
+# that takes a minute or two at most. A caller has spoken or hung up by then; this is for one who had before,
+# and whose conversation has to end.
+_PATIENCE_S: Final = 300.0
 
 
 @final
@@ -58,7 +63,11 @@ class Gate:
             return _Unheard()
         self.is_passed = True
         try:
-            return _Told(await self._player.play(clip), self._fail)
+            with anyio.move_on_after(_PATIENCE_S):
+                playback = await self._player.play(clip)
+                check_playback(playback)
+                return _Told(playback, self._fail)
+            raise TimeoutError(f"the player did not accept a clip in {_PATIENCE_S} s")  # noqa: TRY301  # told below
         except Exception as error:
             self._fail(error)
             raise
