@@ -39,9 +39,26 @@ def public_modules() -> Iterator[str]:
 def public_names() -> Iterator[Public]:
     """Yield the names in each public module's ``__all__``."""
     for module in public_modules():
-        exported = _find(module, "__all__")
-        for name in ast.literal_eval(_value(exported[0])) if exported else ():
+        for name in exported(module):
             yield Public(module, name, _find(module, name))
+
+
+def exported(module: str) -> list[str]:
+    """Return a module's ``__all__``; without it, none."""
+    found = _find(module, "__all__")
+    names: list[str] = ast.literal_eval(_value(found[0])) if found else []
+    return names
+
+
+def defined(module: str) -> list[str]:
+    """Return the public names that a module itself defines."""
+    return sorted(
+        {
+            name
+            for node in _tree(module).body
+            if isinstance(node, Definition) and not (name := _name(node)).startswith("_")
+        }
+    )
 
 
 def render() -> str:
@@ -59,14 +76,18 @@ def render() -> str:
 
 def _find(module: str, name: str) -> tuple[Definition, ...]:
     """Return what defines *name* in *module*, or where *module* imports it from."""
-    path = SOURCE.joinpath(*module.split("."))
-    tree = ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text("utf-8"))
+    tree = _tree(module)
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module is not None:
             for alias in node.names:
                 if (alias.asname or alias.name) == name:
                     return _find(node.module, alias.name)
     return tuple(node for node in tree.body if isinstance(node, Definition) and _name(node) == name)
+
+
+def _tree(module: str) -> ast.Module:
+    path = SOURCE.joinpath(*module.split("."))
+    return ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text("utf-8"))
 
 
 def _name(node: Definition) -> str:

@@ -5,13 +5,27 @@ import ast
 import pytest
 
 import ordered_pipeline
-from tests.house.public_api import TEXT, Public, public_members, public_names, render
+from tests.house.public_api import (
+    TEXT,
+    Public,
+    defined,
+    exported,
+    public_members,
+    public_modules,
+    public_names,
+    render,
+)
 
 PUBLIC = list(public_names())
 
 
 def test_the_public_api_is_the_committed_text() -> None:
     assert render() == TEXT.read_text("utf-8"), "if the change is intended: python tests/house/public_api.py"
+
+
+@pytest.mark.parametrize("module", list(public_modules()))
+def test_a_module_exports_what_it_defines(module: str) -> None:
+    assert set(defined(module)) <= set(exported(module))
 
 
 @pytest.mark.parametrize("public", PUBLIC, ids=lambda public: f"{public.module}.{public.name}")

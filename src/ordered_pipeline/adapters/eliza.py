@@ -16,6 +16,8 @@ from anyio.lowlevel import checkpoint
 
 from ordered_pipeline.voice import Message
 
+__all__ = ["Eliza"]
+
 # A word with the white space before it.
 _WORD: Final = re.compile(r"\s*\S+")
 # Of each message, its end. Her rules try every way to take a sentence apart: 500 characters take 6 ms at

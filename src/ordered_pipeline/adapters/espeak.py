@@ -35,6 +35,8 @@ except ModuleNotFoundError as _missing:
         name=_missing.name,
     ) from _missing
 
+__all__ = ["Espeak", "EspeakError"]
+
 # What all voices of the package speak with.
 _SAMPLE_RATE_HZ: Final = 22050
 # With 300 ms a chunk the first is there within a millisecond, and handing over costs less than making.

