@@ -1,9 +1,11 @@
 """Barge-in, and every other way to leave a reply before its end: at any instant, whatever the services do."""
 
 import asyncio
+import inspect
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from dataclasses import replace
+from io import StringIO
 
 import anyio
 import pytest
@@ -98,6 +100,22 @@ def test_an_interruption_before_anything_has_happened(run: Run) -> None:
         assert all(request.ended_s is not None for request in (*model.requests, *voice.requests))
 
     run(main)
+
+
+def test_a_generator_is_closed_where_reading_stops_and_a_file_is_not(run: Run) -> None:
+    def write() -> Generator[str]:
+        yield from ["It is late."] * 9
+
+    generator, file = write(), StringIO("It is late.\n" * 9)
+
+    async def main() -> None:
+        for source in generator, file:
+            async with speak(source, tts=voice_of(SPEAKS), player=RecordingPlayer()):
+                await anyio.sleep(0.5)
+
+    run(main)
+    assert inspect.getgeneratorstate(generator) == inspect.GEN_CLOSED
+    assert not file.closed
 
 
 @pytest.mark.parametrize("segments", [1, 2])

@@ -8,6 +8,7 @@ Rules kept here:
 3. What came before the text's error is spoken; the error follows it.
 """
 
+import inspect
 import math
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
@@ -218,5 +219,11 @@ class Segmenter:
 
 
 async def _one_by_one(texts: Iterable[str]) -> AsyncIterator[str]:
-    for text in texts:
-        yield text
+    steps = iter(texts)
+    try:
+        for text in steps:
+            yield text
+    finally:
+        # Of these only generators wait for it: closing a file that somebody passed would be taking it away.
+        if inspect.isgenerator(steps):
+            steps.close()
