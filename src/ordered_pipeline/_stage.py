@@ -114,10 +114,13 @@ class Stage(Generic[T, R]):
         """Stop reading, cancel and await the transforms in flight, close the source.
 
         Raises:
+            RuntimeError: The stage was not entered.
             BaseException: What failed in cleaning up; a group if that is more than one. If the block itself
                 failed, its exception comes out, and these are to be found at the end of its chain of
                 contexts.
         """
+        if not self._entered:
+            raise RuntimeError("the stage was left before it was entered; use 'async with'")
         self._left, self._may_ask = True, False
         self.interrupt()
         await self._crew.join()
@@ -323,6 +326,8 @@ class Stage(Generic[T, R]):
         for entry in self._window.close():
             self._dropped.append(entry)
             self._tell("discarded", entry)
+            if entry.ended:
+                self._note_exit(entry.error)
 
     def _start(self) -> None:
         """Start what may be started. Not re-entrant: a transform that ends at once settles in here."""
@@ -415,7 +420,9 @@ class Stage(Generic[T, R]):
         window = self._window
         in_time = entry.timer is None or self._crew.ended(entry)
         if window.closed:
-            if error is not entry.error:
+            if error is entry.error:
+                self._note_exit(error)
+            else:
                 self._note(error)
             window.settle(entry)
         elif error is None and in_time and self._observer is None:
@@ -449,6 +456,11 @@ class Stage(Generic[T, R]):
         else:
             window.put(entry, cast("R", error))
             window.settle(entry)
+
+    def _note_exit(self, error: BaseException | None) -> None:
+        """Keep what an item that is not handed over failed with, if it is Ctrl-C or the like."""
+        if not isinstance(error, Exception):
+            self._note(error)
 
     def _note(self, error: BaseException | None) -> None:
         """Keep what went wrong in cleaning up, until the block is left."""

@@ -291,6 +291,16 @@ def test_an_async_for_without_entering_is_refused(run: Run) -> None:
     strictly(run, main)
 
 
+def test_leaving_without_entering_is_refused(run: Run) -> None:
+    async def main() -> None:
+        with pytest.raises(
+            RuntimeError, match=r"^the stage was left before it was entered; use 'async with'$"
+        ):
+            await mapped().__aexit__(None, None, None)
+
+    strictly(run, main)
+
+
 TWICE = "the stage was entered twice, but its source can be read once; make another stage"
 
 

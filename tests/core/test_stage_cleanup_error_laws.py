@@ -53,6 +53,62 @@ async def _parked(error: BaseException) -> AsyncIterator[int]:
         raise error
 
 
+@pytest.mark.parametrize("error", [Abort(), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("make_stage", [ordered_map, ordered_flat_map])
+def test_an_exit_that_an_item_asked_for_comes_out_though_the_item_is_dropped(
+    run: Run, make_stage: Callable[..., Stage[int, int]], error: BaseException
+) -> None:
+    async def one(number: int) -> int:
+        if number == 1:
+            raise error
+        await anyio.sleep(LONG_S)
+        return number
+
+    async def many(number: int) -> AsyncIterator[int]:
+        yield await one(number)
+
+    transform = one if make_stage is ordered_map else many
+
+    async def main() -> None:
+        with pytest.raises(type(error)) as caught:
+            await _leave(make_stage(transform, range(9), prefetch=2))
+
+        assert caught.value is error
+
+    strictly(run, main)
+
+
+def test_an_exit_that_an_item_asks_for_as_it_is_dropped_comes_out(run: Run) -> None:
+    error = Abort()
+
+    async def main() -> None:
+        dropped = anyio.Event()
+
+        async def abort(number: int) -> int:
+            await dropped.wait()
+            raise error
+
+        with pytest.raises(Abort) as caught:
+            async with ordered_map(abort, range(2), prefetch=1) as stage:
+                await anyio.sleep_until(1.0)
+                dropped.set()
+                stage.interrupt()
+
+        assert caught.value is error
+
+    strictly(run, main)
+
+
+def test_a_mishap_of_an_item_that_is_dropped_is_nobodys_concern(run: Run) -> None:
+    async def fail(number: int) -> int:
+        raise Mishap(number)
+
+    async def main() -> None:
+        await _leave(ordered_map(fail, range(9), prefetch=2))
+
+    strictly(run, main)
+
+
 leaving = pytest.mark.parametrize("way", [_leave, _interrupt])
 
 
