@@ -58,6 +58,9 @@ _of_voices: Final[WeakKeyDictionary[TextToSpeech, VoiceMeasures]] = WeakKeyDicti
 def measures_of(voice: TextToSpeech) -> VoiceMeasures:
     """Return what was measured of *voice*; nothing yet if its object can be no key of a weak dictionary."""
     try:
-        return _of_voices.setdefault(voice, VoiceMeasures())
+        measures = _of_voices.get(voice)
+        if measures is None:
+            measures = _of_voices[voice] = VoiceMeasures()
     except TypeError:
         return VoiceMeasures()
+    return measures

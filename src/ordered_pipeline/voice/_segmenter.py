@@ -179,7 +179,8 @@ class Segmenter:
         self._received += len(delta)
         self._arrivals.append((self._received, now))
         self._holds = False
-        self._give(self._splitter.push(delta))
+        if texts := self._splitter.push(delta):
+            self._give(texts)
         if self._takes_sentences and self._splitter.pending == "ended" and len(delta.split()) > 1:
             self._give(self._splitter.release())
         if self._patience is not None and self._patience.deadline != (deadline_s := self._deadline()):

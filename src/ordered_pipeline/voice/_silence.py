@@ -96,11 +96,15 @@ def _is_quiet_in(audio_format: AudioFormat) -> _IsQuiet | None:
     if audio_format.is_container:
         return None
     if audio_format.encoding == "s16le":
-        return lambda data: data[::2].translate(_SIGNS) == data[1::2]
+        return _is_quiet_s16
     decode = mulaw_to_s16 if audio_format.encoding == "mulaw" else alaw_to_s16
     samples = decode(bytes(range(256)))
     quiet = bytes(code for code in range(256) if _SIGNS[samples[2 * code]] == samples[2 * code + 1])
     return lambda data: not data.translate(None, quiet)
+
+
+def _is_quiet_s16(data: bytearray) -> bool:
+    return data[::2].translate(_SIGNS) == data[1::2]
 
 
 def _first_loud(data: bytearray, start: int, end: int, frame_bytes: int, is_quiet: _IsQuiet) -> int:

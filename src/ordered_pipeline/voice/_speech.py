@@ -69,14 +69,6 @@ class Speech:
     def __init__(self, studio: Studio, take: Take) -> None:
         self._studio: Studio = studio
         self._take: Take = take
-        self._recording: Recording = self._new_recording()
-        # Of the request under way.
-        self._measures: VoiceMeasures = measures_of(studio.voices[0])
-        self._text: str = ""
-        self._asked_s: float = 0.0
-        self._last_asked_s: float = 0.0
-        self._segment_due_s: float = 0.0
-        self._has_answered: bool = False
 
     async def offers(self) -> AsyncIterator[Offer]:
         """Yield the take's clip as soon as the player may have it; another one, if that comes to nothing.
@@ -136,13 +128,17 @@ class Speech:
             take.words.clear()
             take.first_audio_s = take.audio_s = take.clip = None
             take.silences = ()
-            self._recording = self._new_recording()
+            self._recording: Recording = Recording(take, studio.format, is_streaming=studio.is_streaming)
         self._recording.begin(voice.format)
         take.voice = asking.voice
         take.is_filler = asking.is_filler
-        self._measures, self._text, self._has_answered = measures_of(voice), asking.text, False
-        self._asked_s = self._last_asked_s = anyio.current_time()
-        self._segment_due_s = self._asked_s + studio.policy.segment_s
+        # Of the request under way.
+        self._measures: VoiceMeasures = measures_of(voice)
+        self._text: str = asking.text
+        self._has_answered: bool = False
+        self._asked_s: float = anyio.current_time()
+        self._last_asked_s: float = self._asked_s
+        self._segment_due_s: float = self._asked_s + studio.policy.segment_s
         if take.tts_asked_s is None:
             take.tts_asked_s = self._asked_s
         return Request(
@@ -153,9 +149,6 @@ class Speech:
             hedge_after_s=studio.policy.hedge_after_s,
             grace_s=studio.grace_s,
         )
-
-    def _new_recording(self) -> Recording:
-        return Recording(self._take, self._studio.format, is_streaming=self._studio.is_streaming)
 
     def _count(self) -> None:
         self._take.requests += 1
