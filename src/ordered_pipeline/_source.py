@@ -22,11 +22,13 @@ def open_source(source: AsyncIterable[T] | Iterable[T]) -> tuple[Read[T], Close]
             return item
         raise StopAsyncIteration
 
+    # Of the rest only generators wait to be closed: closing a file that somebody passed would be taking it
+    # away.
+    if not inspect.isgenerator(steps):
+        return read, close_nothing
+
     async def close() -> None:
-        # Of the rest only generators wait for it: closing a file that somebody passed would be taking it
-        # away.
-        if inspect.isgenerator(steps):
-            steps.close()
+        steps.close()
 
     return read, close
 

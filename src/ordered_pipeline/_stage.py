@@ -262,10 +262,11 @@ class Stage(Generic[T, R]):
             await self._park_feeder()
         if window.closed:
             await self._cancel_all()
-        try:
-            await crew.close(close)
-        except BaseException as failure:  # noqa: BLE001  # it comes out when the block is left
-            self._note(failure)
+        if close is not close_nothing:
+            try:
+                await crew.close(close)
+            except BaseException as failure:  # noqa: BLE001  # it comes out when the block is left
+                self._note(failure)
 
     async def _read(self, read: Read[T]) -> None:
         """Admit item after item while there is room."""
