@@ -50,6 +50,7 @@ async def start_child(
     Raises:
         PiperError: It did not start, or could not load the voice.
     """
+    child: Child | None = None
     try:
         # Cancelled, it could leave a process that nobody knows; it takes milliseconds.
         with anyio.CancelScope(shield=True):
@@ -62,9 +63,10 @@ async def start_child(
                 env=env,
                 start_new_session=True,
             )
+            child = Child(process, patience_s=patience_s)
     except OSError as error:
         raise PiperError(f"the process of the voice could not be started ({error})") from error
-    child = Child(process, patience_s=patience_s)
+    assert child is not None  # noqa: S101  # the scope hides nothing
     try:
         await child.load()
     except BaseException:
