@@ -142,6 +142,18 @@ def test_a_process_that_crashes_costs_one_call(backend: str) -> None:
 
 
 @pytest.mark.parts
+def test_a_process_that_dies_between_calls_costs_none(backend: str) -> None:
+    async def main() -> None:
+        others = children()
+        async with open_piper() as voice:
+            [pid] = children() - others
+            os.kill(pid, SIGKILL)
+            assert len(await data_of(voice, "Hello.")) > 10_000
+
+    anyio.run(main, backend=backend)
+
+
+@pytest.mark.parts
 def test_a_file_that_is_no_model_is_told_on_entering(tmp_path: Path) -> None:
     (tmp_path / "voice.onnx").write_bytes(b"no model")
     (tmp_path / "voice.onnx.json").write_text(json.dumps({"audio": {"sample_rate": 16000}}), "utf-8")
