@@ -395,4 +395,6 @@ class Reply:
         """Hand over nothing more, from this instant."""
         self._is_stopped = True
         self._offers.interrupt()
+        # The stage closes its source only when the voices have cleaned up.
+        self._segmenter.stop()
         self._playing.drop()

@@ -80,6 +80,7 @@ class Segmenter:
         self._asked_s: float | None = None
         self._patience: anyio.CancelScope | None = None
         self._is_entered: bool = False
+        self._is_stopped: bool = False
         self._ready: deque[Take] = deque()
         self._count: int = 0
         self._previous_text: str = ""
@@ -120,7 +121,7 @@ class Segmenter:
             while not self._ready:
                 if self._error is not None:
                     raise self._error
-                if self.text_end_s is not None:
+                if self._is_stopped or self.text_end_s is not None:
                     raise StopAsyncIteration
                 await self._wait()
         finally:
@@ -129,6 +130,12 @@ class Segmenter:
         take.room_s = asked_s
         self._admit(take)
         return take
+
+    def stop(self) -> None:
+        """Read no more, from this instant: the source is cancelled, and `aclose` waits for its clean-up."""
+        self._is_stopped = True
+        if self._is_entered:
+            self._batches.interrupt()
 
     async def aclose(self) -> None:
         """Read no more: the source is cancelled and closed."""
@@ -144,7 +151,8 @@ class Segmenter:
                 self._give(self._splitter.release())
                 self._holds = True
         except StopAsyncIteration:
-            self._end()
+            if not self._is_stopped:
+                self._end()
         except Exception as error:  # noqa: BLE001  # whatever it is, it comes after the text before it
             self._error = error
             self._end()
