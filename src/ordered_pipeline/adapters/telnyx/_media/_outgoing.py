@@ -2,8 +2,9 @@
 
 Rules kept here:
 
-1. One task reads the clips' audio, and one sends it; a ``clear`` is sent by whoever asks for it, between two
-   frames. If he is cancelled meanwhile, it is owed, and sent before anything else.
+1. One task reads the clips' audio, one sends it, and one watches that it is taken; a ``clear`` is sent by
+   whoever asks for it, between two frames. If he is cancelled meanwhile, it is owed, and sent before anything
+   else.
 2. Frames are sent when they are due (`_pacing`): at most one lead and one frame before they play, so that a
    ``clear`` finds little, and never by sleeping a fixed time, which drifts.
 3. A mark follows the frame in which a clip ends. Telnyx returns it when the clip was heard, and as well when
@@ -85,6 +86,8 @@ class Outgoing:
         # Clips are accepted in the order in which they were given; one message at a time is sent.
         self._turn: anyio.Lock = anyio.Lock()
         self._line: anyio.Lock = anyio.Lock(fast_acquire=True)
+        # Since when a message waits to be taken.
+        self._begun_s: float = math.inf
         self._reading: anyio.CancelScope | None = None
         self._why_over: str | None = None
         self._cause: Exception | None = None
@@ -198,7 +201,7 @@ class Outgoing:
             presume_s = self._presume(now_s)
             frame = self._pacing.take(now_s)
             if frame is not None:
-                await self._send_frame(frame)
+                await self._send_frame(frame, now_s)
             elif self._pacing.queued_s >= FRAME_S:
                 # One frame at most: nothing in between is worth a wait that can be woken, which costs five
                 # times as much.
@@ -207,7 +210,7 @@ class Outgoing:
                 with anyio.CancelScope(deadline=min(self._pacing.due_s(), presume_s)):
                     await self._work.wait()
 
-    async def _send_frame(self, frame: Frame) -> None:
+    async def _send_frame(self, frame: Frame, now_s: float) -> None:
         ended = [playback for playback in self._clips if playback.sound in frame.ended]
         for playback in self._clips:
             if playback.sound.spans:
@@ -215,34 +218,49 @@ class Outgoing:
         if self._pacing.queued_s < _CAPACITY_S:
             self._room.ring()
         if frame.data:
-            await self._put(encode_media(in_byteorder(frame.data, self._byteorder)))
+            await self._put(encode_media(in_byteorder(frame.data, self._byteorder)), now_s)
         for playback in ended:
             if not playback.is_over:
-                playback.expected_s = max(self._pacing.end_s, anyio.current_time())
-                await self._put(encode_mark(playback.mark))
+                now_s = anyio.current_time()
+                playback.expected_s = max(self._pacing.end_s, now_s)
+                await self._put(encode_mark(playback.mark), now_s)
 
     async def _send_clear(self) -> None:
         if self._owes_clear:
             async with self._line:
                 # Another one may have sent it meanwhile; nothing was sent since then.
                 if self._owes_clear:
-                    await self._write(encode_clear())
+                    # In whose task this is: `watch` could not end it.
+                    with anyio.move_on_after(_STALL_S) as patience:
+                        await self._write(encode_clear())
+                    if patience.cancelled_caught:
+                        self._stalled()
                     self._owes_clear = False
 
-    async def _put(self, text: str) -> None:
+    async def _put(self, text: str, now_s: float) -> None:
         async with self._line:
+            self._begun_s = now_s
             await self._write(text)
+            self._begun_s = math.inf
 
     async def _write(self, text: str) -> None:
-        if self.is_over:
-            return
-        with anyio.move_on_after(_STALL_S) as patience:
+        if not self.is_over:
             try:
                 await self._socket.send_text(text)
             except Exception as error:  # noqa: BLE001  # whatever the socket fails with
                 self._lost("the socket was closed", error)
-        if patience.cancelled_caught:
-            self._lost(f"Telnyx took nothing for {_STALL_S:g} s", None)
+
+    async def watch(self) -> None:
+        """Give up when a message was not taken for long."""
+        # Once in so many seconds: a deadline for each message is a third of all that a stream costs.
+        while True:
+            now_s = anyio.current_time()
+            if now_s >= self._begun_s + _STALL_S:
+                self._stalled()
+            await anyio.sleep_until(min(self._begun_s, now_s) + _STALL_S)
+
+    def _stalled(self) -> None:
+        self._lost(f"Telnyx took nothing for {_STALL_S:g} s", None)
 
     def _presume(self, now_s: float) -> float:
         """Presume heard what should have been for long; return when to look again."""

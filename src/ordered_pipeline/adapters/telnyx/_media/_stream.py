@@ -1,7 +1,7 @@
 """The media stream of one call: clips out in time (`_outgoing`), caller audio and keys in.
 
-One task receives, two are at work on what goes out. However the stream ends, whoever waits for anything of it
-is told.
+One task receives, three are at work on what goes out. However the stream ends, whoever waits for anything of
+it is told.
 """
 
 import math
@@ -234,6 +234,7 @@ class MediaStream:
                 tasks.start_soon(self._receive)
                 tasks.start_soon(self._outgoing.read)
                 tasks.start_soon(self._outgoing.send)
+                tasks.start_soon(self._outgoing.watch)
 
     async def _receive(self) -> None:
         while True:
