@@ -7,7 +7,13 @@ from typing import Any
 import anyio
 import pytest
 
-from ordered_pipeline.testing import RecordingPlayer, ReplyScript, ScriptedLanguageModel, ScriptedTextToSpeech
+from ordered_pipeline.testing import (
+    RecordingPlayer,
+    ReplyScript,
+    ScriptedLanguageModel,
+    ScriptedTextToSpeech,
+    SpeechScript,
+)
 from ordered_pipeline.voice import AudioFormat, Message, Transcript, Turn, VoiceActivity, converse
 from tests.conftest import Run
 from tests.voice.talks import (
@@ -117,6 +123,22 @@ def test_a_detector_that_is_slower_than_speech_to_text_interrupts_nothing(run: R
     )
 
     assert [turn.heard.text for turn in it.turns] == ["I see."]
+
+
+def test_what_a_player_has_not_taken_when_it_is_interrupted_was_not_heard(run: Run) -> None:
+    """It takes its time to accept a clip, and longer to be silent: what it accepts then is nothing."""
+    player = RecordingPlayer(call_s=0.1875, clear_s=0.125)
+    it: Talk = run(
+        lambda: talk(
+            [started(1.375)],
+            player=player,
+            greeting="Good morning.",
+            tts=ScriptedTextToSpeech(SpeechScript(first_audio_s=1.25), audio_format=FORMAT),
+        )
+    )
+
+    assert sounds(it) == []
+    assert it.said_and_heard == []
 
 
 def test_of_what_nobody_heard_there_is_no_trace_and_the_caller_goes_on(run: Run) -> None:

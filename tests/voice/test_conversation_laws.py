@@ -65,7 +65,7 @@ REPLIES = st.lists(
 )
 VOICES = st.builds(
     SpeechScript,
-    first_audio_s=st.sampled_from([0.0, 0.25, 0.75]),
+    first_audio_s=st.sampled_from([0.0, 0.25, 0.75, math.inf]),
     chunk_s=st.sampled_from([0.125, math.inf]),
     pace=st.sampled_from([0.0, 0.5]),
     word_times=st.booleans(),
@@ -87,6 +87,8 @@ class Drawn:
     replies: Sequence[ReplyScript]
     voice: SpeechScript
     faults: dict[int, ClipFault]
+    call_s: float
+    clear_s: float
     ears_fail: bool
     greeting: str
     apology: str
@@ -102,6 +104,8 @@ DRAWN = st.builds(
     replies=REPLIES,
     voice=VOICES,
     faults=st.just({}) | FAULTS,
+    call_s=st.sampled_from([0.0, 0.25]),
+    clear_s=st.sampled_from([0.0, 0.125]),
     ears_fail=st.sampled_from([False, False, True]),
     greeting=st.sampled_from(["", "Good morning. What can I do for you?"]),
     apology=st.sampled_from(["", "Sorry."]),
@@ -122,7 +126,7 @@ async def hold(drawn: Drawn) -> Talk:
             audio=CallerAudio(10.0),
             vad=None if vad is None else ScriptedVoiceActivityDetector(vad, audio_format=FORMAT),
             tts=ScriptedTextToSpeech(drawn.voice, audio_format=FORMAT),
-            player=RecordingPlayer(faults=drawn.faults),
+            player=RecordingPlayer(faults=drawn.faults, call_s=drawn.call_s, clear_s=drawn.clear_s),
             greeting=drawn.greeting,
             apology=drawn.apology,
             barge_in=drawn.barge_in,

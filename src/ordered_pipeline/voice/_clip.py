@@ -66,10 +66,12 @@ class Clip:
         self._is_over = True
         self._wake()
 
-    def drop(self) -> None:
-        """End the clip at once: what waits is dropped."""
+    def drop(self) -> bool:
+        """End the clip at once: what waits is dropped; return whether anything does, or was still to come."""
+        is_cut = bool(self._chunks) or not self._is_over
         self._chunks.clear()
         self.end()
+        return is_cut
 
     # Whoever puts waits only while there are chunks, and whoever takes only while there are none: never both.
     async def _wait(self) -> None:

@@ -10,6 +10,7 @@ Rules kept here:
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, final
 
 import anyio
@@ -69,7 +70,7 @@ class Playing:
         self._is_dropped = True
         for take in self._unfinished:
             if take.clip is not None:
-                take.clip.drop()
+                take.is_cut = take.clip.drop()
         self._give_up_at(
             max(self._busy_until_s, anyio.current_time())
             + sum(map(_at_most_s, self._unfinished))
@@ -103,7 +104,7 @@ class Playing:
         try:
             with anyio.CancelScope(deadline=self._given_up_s, shield=True) as take.patience:
                 self.bound(take)
-                take.result = await playback.finished()
+                take.result = _in_full(take, await playback.finished())
                 take.acknowledged_s = anyio.current_time()
                 if take.result.played_s > 0:
                     take.started_s = await playback.started()
@@ -168,6 +169,15 @@ class Playing:
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
             await self._changed.wait()
+
+
+def _in_full(take: Take, result: PlaybackResult) -> PlaybackResult:
+    """Return how *take* ended, of whose clip the player tells *result*.
+
+    A player that gets the end of a clip which was cut completes what it was given: not the take.
+    """
+    is_whole = result.outcome in {"completed", "presumed"}
+    return replace(result, outcome="cleared") if take.is_cut and is_whole else result
 
 
 def _at_most_s(take: Take) -> float:

@@ -29,6 +29,7 @@ class Take:
         playback: Its playback, once the player has accepted it.
         result: How that ended.
         clip: Its audio, as soon as there is some, from the newest request; that of an earlier one is dropped.
+        is_cut: Whether the player was not given all of that, because the reply was interrupted.
         position_s: How far it had been played when the reply was interrupted.
         patience: What bounds the wait for its end.
         doubt_s: How much more of it may have sounded than the player told.
@@ -60,6 +61,7 @@ class Take:
     playback: Playback | None = None
     result: PlaybackResult | None = None
     clip: Clip | None = None
+    is_cut: bool = False
     position_s: float | None = None
     patience: anyio.CancelScope | None = None
     doubt_s: float = 0.0
