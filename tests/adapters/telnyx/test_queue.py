@@ -128,6 +128,19 @@ def test_a_hangup_ends_what_sounds_and_all_that_waits(run: Run) -> None:
     run(main)
 
 
+def test_a_call_that_ends_while_nothing_plays_is_over(run: Run) -> None:
+    async def main() -> None:
+        async with line() as phone, phone.player as player:
+            phone.call.hang_up()
+            await anyio.sleep(0.1)
+            with pytest.raises(CallOverError, match="a clip was played on a call that has ended"):
+                await player.play(clip(0, 3.0))
+
+            assert phone.telnyx.requests == []
+
+    run(main)
+
+
 def test_a_call_that_is_over_is_noticed_without_webhooks(run: Run) -> None:
     async def main() -> None:
         async with line(WebhookFault(is_dropped=True)) as phone, phone.player as player:

@@ -7,6 +7,7 @@ import pytest
 
 from ordered_pipeline.adapters.telnyx import (
     CallControlError,
+    CallOverError,
     CommandLostError,
     CommandRefusedError,
 )
@@ -277,10 +278,14 @@ def test_what_was_under_way_is_stopped_again(run: Run) -> None:
     run(main)
 
 
-def test_what_is_played_while_it_is_being_silenced_is_heard_whole_after_that(run: Run) -> None:
+# It would be time to post the next clip, or not yet.
+@pytest.mark.parametrize("length_s", [1.5, 3.0])
+def test_what_is_played_while_it_is_being_silenced_is_heard_whole_after_that(
+    run: Run, length_s: float
+) -> None:
     async def main() -> None:
         async with line() as phone, phone.player as player, anyio.create_task_group() as tasks:
-            await player.play(clip(0, 3.0))
+            await player.play(clip(0, length_s))
             await anyio.sleep(1.0)
             tasks.start_soon(player.clear)
             await anyio.sleep(0.1)
@@ -303,6 +308,21 @@ def test_a_cleared_command_is_not_sent_again(run: Run) -> None:
                 assert anyio.current_time() == pytest.approx(1.24)
                 await anyio.sleep(60)
             assert [each.action for each in phone.telnyx.requests] == ["playback_start", "playback_stop"]
+
+    run(main)
+
+
+def test_a_command_is_not_sent_again_once_the_caller_has_left(run: Run) -> None:
+    async def main() -> None:
+        async with line(RestFault(action="playback_start", status=429, reset_s=20.0)) as phone:
+            async with phone.player as player:
+                playback = await player.play(clip(0, 1.0))
+                await anyio.sleep(1.0)
+                phone.call.hang_up()
+                with pytest.raises(CallOverError):
+                    await playback.finished()
+                await anyio.sleep(60)
+            assert [each.action for each in phone.telnyx.requests] == ["playback_start"]
 
     run(main)
 
