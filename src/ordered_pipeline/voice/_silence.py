@@ -16,7 +16,7 @@ from typing import Final, TypeAlias, final
 from ordered_pipeline.voice._audio import AudioFormat
 from ordered_pipeline.wire._g711 import alaw_to_s16, mulaw_to_s16
 
-_IsQuiet: TypeAlias = Callable[[bytearray], bool]
+_IsQuiet: TypeAlias = Callable[[bytes], bool]
 
 # What the high byte is beside a low byte if the sample fits in 8 signed bits.
 _SIGNS: Final = bytes(128) + b"\xff" * 128
@@ -42,14 +42,15 @@ class SilenceFinder:
         self._found: list[tuple[float, float]] = []
         # What is pending begins at frame number `_offset`, and all before it is done with. Where a silence is
         # open, it began at `_silent_from`.
-        self._pending: bytearray = bytearray()
+        self._pending: bytes = b""
         self._offset: int = 0
         self._silent_from: int | None = None
 
     def push(self, data: bytes) -> bool:
         """Take the next bytes of the clip; return whether there is any silence so far."""
         if self._is_quiet is not None:
-            self._pending += data
+            # A large chunk is not copied for the few frames before it.
+            self._pending = self._pending + data if self._pending else data
             if self._silent_from is not None or len(self._pending) >= self._least * self._frame_bytes:
                 self._search(self._is_quiet)
         return self._silent_from is not None or bool(self._found)
@@ -80,7 +81,7 @@ class SilenceFinder:
                 self._silent_from, start = self._offset + start, end
             else:
                 start = after_loud
-        del pending[: start * frame_bytes]
+        self._pending = pending[start * frame_bytes :]
         self._offset += start
 
     def _close(self, end: int) -> None:
@@ -103,11 +104,11 @@ def _is_quiet_in(audio_format: AudioFormat) -> _IsQuiet | None:
     return lambda data: not data.translate(None, quiet)
 
 
-def _is_quiet_s16(data: bytearray) -> bool:
+def _is_quiet_s16(data: bytes) -> bool:
     return data[::2].translate(_SIGNS) == data[1::2]
 
 
-def _first_loud(data: bytearray, start: int, end: int, frame_bytes: int, is_quiet: _IsQuiet) -> int:
+def _first_loud(data: bytes, start: int, end: int, frame_bytes: int, is_quiet: _IsQuiet) -> int:
     """Return the first frame from *start* on that is not quiet, or *end*."""
     look = _FIRST_LOOK
     while start < end:
@@ -121,7 +122,7 @@ def _first_loud(data: bytearray, start: int, end: int, frame_bytes: int, is_quie
     return end
 
 
-def _after_last_loud(data: bytearray, start: int, end: int, frame_bytes: int, is_quiet: _IsQuiet) -> int:
+def _after_last_loud(data: bytes, start: int, end: int, frame_bytes: int, is_quiet: _IsQuiet) -> int:
     """Return the frame after the last one before *end* that is not quiet, or *start*."""
     look = 1
     while start < end:
