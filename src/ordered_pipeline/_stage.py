@@ -99,8 +99,7 @@ class Stage(Generic[T, R]):
             raise RuntimeError(
                 "the stage was entered twice, but its source can be read once; make another stage"
             )
-        run = self._run_flat if self._flat else self._run_map
-        self._crew: Crew = muster(run, self._timeout_s, self._grace_s)
+        self._crew: Crew = muster(self._timeout_s, self._grace_s)
         self._threshold: Awaitable[None] | None = self._crew.threshold
         self._results: Spot = self._crew.spot()
         self._feeder: Spot = self._crew.spot()
@@ -338,7 +337,7 @@ class Stage(Generic[T, R]):
             while window.queue and (entry := window.start()) is not None:
                 if self._observer is not None:
                     self._tell("started", entry)
-                crew.launch(entry)
+                crew.launch(entry, self._run_flat(entry) if self._flat else self._run_map(entry))
         finally:
             self._starting = False
 

@@ -15,18 +15,14 @@ import pytest
 import trio
 
 from ordered_pipeline import ordered_map
-from ordered_pipeline._parking import AnyEntry, Crew, Spot, muster
+from ordered_pipeline._parking import Crew, Spot, muster
 from tests.conftest import Run
 from tests.core.probes import Numbers, Work, at, on_trio, strictly
 from tests.core.strategies import LONG_S
 
 
-async def nothing(entry: AnyEntry) -> None:
-    raise AssertionError(entry)
-
-
 def crew() -> Crew:
-    return muster(nothing, None, 5.0)
+    return muster(None, 5.0)
 
 
 # Spots
@@ -412,23 +408,25 @@ def test_a_time_limit_may_be_infinite(run: Run) -> None:
     strictly(run, main)
 
 
+async def _visit(ends: str, timeout_s: float | None) -> weakref.ref[object]:
+    """Enter a stage and leave it after a second."""
+    source = Numbers((0.0, LONG_S) if ends == "pending" else (0.0,) * 3, closing_s=0.25)
+    work = Work((0.25,) if ends == "exhausted" else (LONG_S,), cleaning_s=0.25)
+    stage = ordered_map(work, source, timeout_s=timeout_s)
+    async with stage as results:
+        if ends == "exhausted":
+            assert [result async for result in results] == [0, 1, 2]
+        await anyio.sleep_until(1.0)
+    return weakref.ref(stage)
+
+
 @pytest.mark.parametrize("timeout_s", [None, 0.5, 100.0])
 @pytest.mark.parametrize("ends", ["exhausted", "parked", "pending"])
 def test_a_loop_forgets_a_stage_that_was_left(run: Run, ends: str, timeout_s: float | None) -> None:
     """No timer of it is left, say, for grace times that nobody needs any more."""
 
-    async def visit() -> weakref.ref[object]:
-        source = Numbers((0.0, LONG_S) if ends == "pending" else (0.0,) * 3, closing_s=0.25)
-        work = Work((0.25,) if ends == "exhausted" else (LONG_S,), cleaning_s=0.25)
-        stage = ordered_map(work, source, timeout_s=timeout_s)
-        async with stage as results:
-            if ends == "exhausted":
-                assert [result async for result in results] == [0, 1, 2]
-            await anyio.sleep_until(1.0)
-        return weakref.ref(stage)
-
     async def main() -> None:
-        stage = await visit()
+        stage = await _visit(ends, timeout_s)
         # A loop may hold what it has just run.
         await anyio.sleep(0.0)
         gc.collect()
@@ -436,3 +434,20 @@ def test_a_loop_forgets_a_stage_that_was_left(run: Run, ends: str, timeout_s: fl
         assert stage() is None
 
     strictly(run, main)
+
+
+@pytest.mark.parametrize("ends", ["exhausted", "parked", "pending"])
+def test_a_stage_that_was_left_is_gone_before_garbage_is_collected(run_asyncio: Run, ends: str) -> None:
+    """Rings of a stage for each request made the collector stop a process with many calls for longer."""
+
+    async def main() -> None:
+        stage = await _visit(ends, None)
+        await anyio.sleep(0.0)
+
+        assert stage() is None
+
+    gc.disable()
+    try:
+        strictly(run_asyncio, main)
+    finally:
+        gc.enable()

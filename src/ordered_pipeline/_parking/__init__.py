@@ -22,7 +22,6 @@ from typing import Any, Protocol, TypeAlias
 from ordered_pipeline._window import Entry
 
 AnyEntry: TypeAlias = Entry[Any, Any]
-RunEntry: TypeAlias = Callable[[AnyEntry], Coroutine[Any, Any, None]]
 
 
 class Spot(Protocol):
@@ -73,8 +72,12 @@ class Crew(Protocol):
     async def breathe(self) -> None:
         """Let every other task run once."""
 
-    def launch(self, entry: AnyEntry) -> None:
-        """Run *entry* in its context."""
+    def launch(self, entry: AnyEntry, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run the *coroutine* of *entry*, which never raises, in the entry's context.
+
+        Not a function that makes it, kept by the crew: it would be the stage's own, and of stage and crew
+        each would keep the other from going until garbage is collected.
+        """
 
     def in_time(self, entry: AnyEntry) -> bool:
         """Return whether *entry* has not timed out; from now on it cannot."""
@@ -97,11 +100,10 @@ class Crew(Protocol):
         """Close the source within the grace time."""
 
 
-def muster(run: RunEntry, timeout_s: float | None, grace_s: float) -> Crew:
+def muster(timeout_s: float | None, grace_s: float) -> Crew:
     """Return the crew of the running event loop.
 
     Args:
-        run: Runs one entry to its end; never raises.
         timeout_s: For each entry, until it ends or it was `in_time`; None for no limit.
         grace_s: Clean-up time of what is cancelled.
 
@@ -112,7 +114,7 @@ def muster(run: RunEntry, timeout_s: float | None, grace_s: float) -> Crew:
     if trio is not None and trio.lowlevel.in_trio_task():
         from ordered_pipeline._parking._trio import TrioCrew  # noqa: PLC0415  # only where trio runs
 
-        return TrioCrew(run, timeout_s, grace_s)
+        return TrioCrew(timeout_s, grace_s)
     from ordered_pipeline._parking._asyncio import AsyncioCrew  # noqa: PLC0415  # likewise
 
-    return AsyncioCrew(run, timeout_s, grace_s)
+    return AsyncioCrew(timeout_s, grace_s)

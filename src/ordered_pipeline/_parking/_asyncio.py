@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 import anyio
 
-from ordered_pipeline._parking import AnyEntry, RunEntry
+from ordered_pipeline._parking import AnyEntry
 
 # Grace time is over: cancelled at once, at the next step, and then at growing intervals, from this one on.
 # What outlasts every cancellation, as an inner stage does while it cleans up, must not keep the loop busy.
@@ -70,8 +70,7 @@ class AsyncioCrew:
 
     cancelled: type[BaseException] = asyncio.CancelledError
 
-    def __init__(self, run: RunEntry, timeout_s: float | None, grace_s: float) -> None:
-        self._run: RunEntry = run
+    def __init__(self, timeout_s: float | None, grace_s: float) -> None:
         self._timeout_s: float | None = timeout_s
         self._grace_s: float = grace_s
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
@@ -145,11 +144,10 @@ class AsyncioCrew:
         self._loop.call_soon(spot.wake)
         self.give_back(await spot.wait_shielded())
 
-    def launch(self, entry: AnyEntry) -> None:
-        """Run *entry* in its context, in a task of its own."""
+    def launch(self, entry: AnyEntry, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run the *coroutine* of *entry* in its context, in a task of its own."""
         if self._timeout_s is not None:
             entry.timer = self._loop.call_later(self._timeout_s, self._time_out, entry)
-        coroutine = self._run(entry)
         if self.threshold is not None:
             coroutine.send(None)
         if self._make is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from ordered_pipeline._parking import AnyEntry, RunEntry
+from ordered_pipeline._parking import AnyEntry
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -58,11 +58,10 @@ class TrioCrew:
     # Trio cancels at checkpoints only, and the first step of a task is none.
     threshold: Awaitable[None] | None = None
 
-    def __init__(self, run: RunEntry, timeout_s: float | None, grace_s: float) -> None:
-        self._run: RunEntry = run
+    def __init__(self, timeout_s: float | None, grace_s: float) -> None:
         self._timeout_s: float | None = timeout_s
         self._grace_s: float = grace_s
-        self._launched: deque[AnyEntry] = deque()
+        self._launched: deque[tuple[AnyEntry, Coroutine[Any, Any, None]]] = deque()
         self._idle: list[trio.lowlevel.Task] = []
         self._outer: AbstractAsyncContextManager[trio.Nursery] = trio.open_nursery()
         self._workers: trio.Nursery | None = None
@@ -105,9 +104,9 @@ class TrioCrew:
         """Let every other task run once."""
         await trio.lowlevel.cancel_shielded_checkpoint()
 
-    def launch(self, entry: AnyEntry) -> None:
-        """Run *entry* in its context: by a worker that is free, or by a new one."""
-        self._launched.append(entry)
+    def launch(self, entry: AnyEntry, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run the *coroutine* of *entry* in its context: by a worker that is free, or by a new one."""
+        self._launched.append((entry, coroutine))
         if self._idle:
             trio.lowlevel.reschedule(self._idle.pop())
         else:
@@ -119,12 +118,13 @@ class TrioCrew:
         while True:
             # Not told which: trio runs the tasks that are ready in random order, and transforms start in
             # source order.
-            entry = self._launched.popleft()
+            entry, coroutine = self._launched.popleft()
             if self._timeout_s is None:
-                await _driven(self._run(entry), entry.context)
+                await _driven(coroutine, entry.context)
             else:
                 with trio.move_on_after(self._timeout_s) as entry.timer:
-                    await _driven(self._run(entry), entry.context)
+                    await _driven(coroutine, entry.context)
+            del entry, coroutine
             self._idle.append(task)
             await trio.lowlevel.wait_task_rescheduled(_agree)
 

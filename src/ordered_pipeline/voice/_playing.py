@@ -120,6 +120,8 @@ class Playing:
                 take.doubt_s = _possible_s(take)
         elif take.result is None:
             take.result = PlaybackResult("presumed", take.audio_s or 0.0)
+        # All that they told stands in the take, which outlives them by the whole reply.
+        take.playback = take.patience = None
         self._unfinished.remove(take)
         self._changed.ring()
 

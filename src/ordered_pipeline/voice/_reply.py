@@ -363,7 +363,9 @@ class Reply:
             # Nobody takes text any more.
             self._receive.close()
             await self._playing.over()
-        if not (self._failure or self._is_stopped or any(take.playback for take in self._takes)):
+        if not (
+            self._failure or self._is_stopped or any(take.accepted_s is not None for take in self._takes)
+        ):
             self._failure = next((take.error for take in self._takes if take.error), None)
         self._is_over = True
         self._changed.ring()

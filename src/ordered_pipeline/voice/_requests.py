@@ -80,7 +80,13 @@ class Request:
         # All are cancelled before the clean-up of any is waited for.
         for stage in self._stages:
             stage.interrupt()
-        await self._open.__aexit__(kind, error, traceback)
+        try:
+            await self._open.__aexit__(kind, error, traceback)
+        finally:
+            # Each stage knows this request: what knew each other would stay until garbage is collected.
+            self._stages.clear()
+            self._racing.clear()
+            self._winner = self._answer = None
 
     async def next(self, until_s: float) -> bool:
         """Wait for news: that the voice answers, and that there is the first audio for the player.

@@ -26,12 +26,12 @@ class Take:
         is_skipped: Whether no voice could speak it.
         is_filler: Whether its audio says something else, because no voice could speak it.
         audio_s: How much of it was made, in seconds.
-        playback: Its playback, once the player has accepted it.
+        playback: Its playback, from when the player has accepted it until it is over.
         result: How that ended.
         clip: Its audio, as soon as there is some, from the newest request; that of an earlier one is dropped.
         is_cut: Whether the player was not given all of that, because the reply was interrupted.
         position_s: How far it had been played when the reply was interrupted.
-        patience: What bounds the wait for its end.
+        patience: What bounds the wait for its end, while there is one.
         doubt_s: How much more of it may have sounded than the player told.
     """
 
