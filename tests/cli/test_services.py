@@ -73,7 +73,7 @@ def test_the_voice_speaks() -> None:
             "the package of ELIZA is not installed; pip install 'ordered-pipeline[eliza]'",
         ),
         (
-            "httpx_sse",
+            "httpx",
             lambda: open_mind("http://localhost/v1", model="tiny", key_from=None),
             ("the packages for chat completions are not installed; pip install 'ordered-pipeline[openai]'"),
         ),

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 BUDGET_S = 0.060
 
 SCRIPT = """
@@ -37,3 +39,15 @@ def test_importing_the_package_is_quick() -> None:
     tries = (import_in_a_fresh_interpreter()[0] for _ in range(30))
 
     assert any(seconds <= BUDGET_S for seconds in tries)
+
+
+@pytest.mark.parametrize("module", ["adapters.telnyx", "testing.telnyx"])
+@pytest.mark.parametrize("package", ["cryptography", "httpx"])
+def test_without_its_packages_what_is_for_telnyx_says_what_to_install(module: str, package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; import ordered_pipeline.{module}"
+
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ran.stderr.splitlines()[-1].endswith("not installed; pip install 'ordered-pipeline[telnyx]'")

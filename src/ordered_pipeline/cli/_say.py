@@ -108,7 +108,8 @@ def _text(options: SayOptions, runs: Sequence[Run]) -> str:
     ]
     first = [run.timeline.first_audio_s for run in runs if run.timeline.first_audio_s is not None]
     if len(first) > 1:
-        parts.append(f"gather began to sound {first[1] - first[0]:.3f} s later")
+        later_s = first[1] - first[0]
+        parts.append(f"gather began to sound {abs(later_s):.3f} s {'later' if later_s >= 0 else 'earlier'}")
     if options.out is not None and not options.play:
         parts.append(
             f"written to {options.out}; the times are those of a listener who plays it while it grows"

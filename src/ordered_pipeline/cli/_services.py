@@ -99,9 +99,9 @@ async def open_mind(
     if key == "":
         raise Failure(Exit.USAGE, f"the environment variable {key_from!r} must hold an API key, got none")
     with needed():
-        import httpx  # noqa: PLC0415  # an extra
-
         from ordered_pipeline.adapters.openai import ChatCompletions  # noqa: PLC0415  # an extra
+    import httpx  # noqa: PLC0415  # which that one needs
+
     async with httpx.AsyncClient() as client:
         with _failing_as(Exit.USAGE, ValueError):
             mind = ChatCompletions(client, base_url=url, model=model, api_key=key)

@@ -46,8 +46,8 @@ def talk(options: TalkOptions) -> Exit:
                 if html is not None and log.turns:
                     html.write(log.page().encode())
     except Failure as failure:
-        all_extras = "; all that talk needs is in 'ordered-pipeline[talk]'"
-        log.complain(f"{failure}{all_extras if failure.status is Exit.NO_EXTRA else ''}", failure.status)
+        defaults = "; what talk needs by default is in 'ordered-pipeline[talk]'"
+        log.complain(f"{failure}{defaults if failure.status is Exit.NO_EXTRA else ''}", failure.status)
         return failure.status
     progress.clear()
     return log.status

@@ -5,7 +5,6 @@ from typing import Final, final
 from uuid import uuid4
 
 import anyio
-import httpx
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from ordered_pipeline.wire._telnyx_calls import (
@@ -17,6 +16,14 @@ from ordered_pipeline.wire._telnyx_calls import (
     decode_reply,
     encode_command,
 )
+
+try:
+    import httpx
+except ModuleNotFoundError as _missing:
+    raise ModuleNotFoundError(
+        "the packages for Telnyx are not installed; pip install 'ordered-pipeline[telnyx]'",
+        name=_missing.name,
+    ) from _missing
 
 # Telnyx advises exponential waits and 3 to 5 tries. A caller waits for what is sent here, so: the least.
 _RETRY_AFTER_S: Final = (0.1, 0.2)

@@ -8,9 +8,6 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias, cast
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from ordered_pipeline.wire._telnyx_webhooks import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,
@@ -19,6 +16,15 @@ from ordered_pipeline.wire._telnyx_webhooks import (
     decode_webhook,
     signed_payload,
 )
+
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ModuleNotFoundError as _missing:
+    raise ModuleNotFoundError(
+        "the packages for Telnyx are not installed; pip install 'ordered-pipeline[telnyx]'",
+        name=_missing.name,
+    ) from _missing
 
 Reason: TypeAlias = Literal["oversized", "forged", "stale", "malformed"]
 
