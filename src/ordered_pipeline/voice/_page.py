@@ -54,7 +54,7 @@ border-top:1px solid var(--line);padding:.2rem 0}
 table{border-collapse:collapse;width:100%;font-size:.85rem}
 th,td{text-align:right;padding:.25rem .4rem;border-top:1px solid var(--line);font-weight:400}
 thead th{color:var(--dim);vertical-align:bottom;border:0}
-.wait{fill:var(--wait)}.turn{fill:var(--turn)}.sound{fill:var(--sound)}.quiet{fill:var(--bg);opacity:.8}
+.wait{fill:var(--wait)}.turn{fill:var(--turn)}.sound{fill:var(--sound)}.quiet{fill:var(--bg)}
 .cut{fill:var(--gap);stroke:var(--gap);stroke-width:1.5}
 .gap{fill:var(--gap);fill-opacity:.25;stroke:var(--gap);stroke-width:1.5;stroke-dasharray:3 2}
 .stt{fill:var(--stt)}.program{fill:var(--program)}.first_delta,.language_model{fill:var(--llm)}
@@ -184,6 +184,8 @@ def _facts(timeline: "Timeline") -> str:
 
 def _parts(parts: Sequence[Part]) -> str:
     """Return a bar with the parts of a stretch of time, and its key."""
+    # As in the text, what would be shown as 0.000 s is left out.
+    parts = [part for part in parts if round(part.length_s, 3)]
     whole_s = sum(part.length_s for part in parts)
     bars: list[str] = []
     now_s = 0.0
