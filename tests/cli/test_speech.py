@@ -184,9 +184,9 @@ def test_who_is_cancelled_tells_what_was_heard() -> None:
 
     (run,) = runs
     assert run.timeline.interrupted_s == 1.2
-    # The second half of the first segment was not there yet, nor was more text asked for.
+    # The second half of the first segment was not there yet; one delta was read ahead, and no more.
     assert run.timeline.segments[0].played_s == 1.0
-    assert (run.heard.text, run.heard.unheard) == ("One, two.", " Thr")
+    assert (run.heard.text, run.heard.unheard) == ("One, two.", " Three, four. Five, six. ")
 
 
 class RecordedVoice:
