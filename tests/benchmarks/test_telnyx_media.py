@@ -55,13 +55,3 @@ def test_the_page_shows_two_hundred_calls_and_a_row_for_each_contender(benchmark
 
 def without_figures(text: str) -> str:
     return re.sub(r"(?<=\| )[\d.]+(?=%| ms| s)", "#", text)
-
-
-def test_on_the_page_no_more_than_one_in_a_hundred_frames_is_20_ms_late() -> None:
-    found = SHOWN.search(PAGE.read_text("utf-8"))
-
-    assert found is not None
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in found[1].splitlines()[2:]]
-    late_ms = {name: late for name, _, late, *_ in rows if name.startswith("ours")}
-    assert list(late_ms) == ["ours", "ours, converted"]
-    assert all(float(late.removesuffix(" ms")) < 20.0 for late in late_ms.values())
