@@ -2,13 +2,12 @@ import hashlib
 import struct
 import sys
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordered_pipeline.wire import _g711
 from ordered_pipeline.wire._g711 import alaw_to_s16, mulaw_to_s16, s16_to_alaw, s16_to_mulaw
 
 Function: TypeAlias = Callable[[bytes], bytes]
@@ -88,17 +87,3 @@ def test_each_sample_stands_for_itself(data: bytes, cut: int) -> None:
 def test_half_a_sample_is_refused(encode: Function) -> None:
     with pytest.raises(ValueError, match=r"^data must be whole samples of 2 bytes, got 3 bytes$"):
         encode(b"\0\0\0")
-
-
-@pytest.mark.parametrize("law", ["mulaw", "alaw"])
-def test_a_machine_that_reads_the_high_byte_first_finds_the_same_codes(
-    law: Literal["mulaw", "alaw"], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its table is the one for samples as it reads them: with their bytes swapped."""
-    here = _g711._encoder(law)  # noqa: SLF001  # no such machine is at hand
-
-    monkeypatch.setattr(sys, "byteorder", "big" if sys.byteorder == "little" else "little")
-    there = _g711._encoder.__wrapped__(law)  # noqa: SLF001  # as above
-
-    assert [there[0x0102], there[0x8000], there[0x00FF]] == [here[0x0201], here[0x0080], here[0xFF00]]
-    assert sorted(there) == sorted(here)

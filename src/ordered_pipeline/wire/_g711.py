@@ -1,19 +1,26 @@
 """G.711: telephone audio, one byte a sample, to and from 16 bit samples, low byte first.
 
-Each code stands for a range of samples, 256 ranges in all, narrow near zero and wide where it is loud. Tables
-are made from that rule at first use: 64 Ki entries a law to encode, in some milliseconds, 256 to decode.
+Each code stands for a range of samples, 256 ranges in all, narrow near zero and wide where it is loud. It has
+a bit for the sign, three for the segment, each of which is twice as wide as the one before, and four for the
+step in it. To decode is to look up one of 256. To encode, the samples of a block are the digits of one large
+number, and whatever is done is done to all of them at once.
 
 Source:
     ITU-T Recommendation G.711 (11/1988), tables 1a to 2b. Samples of 16 bits are taken as its 14 (mu-law) or
     13 (A-law) by leaving out the lowest bits, as telephone software does.
 """
 
-import sys
-from functools import cache
-from itertools import chain, repeat
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Final, Literal, TypeAlias
 
 _Law: TypeAlias = Literal["mulaw", "alaw"]
+
+# Samples that are encoded at once: so many that each step costs what its samples do, and no more than are
+# near the processor.
+_BLOCK_SAMPLES: Final = 4000
+# For how many lengths of blocks what each needs is kept, 30 KiB at most; voices have few.
+_LENGTHS: Final = 16
 
 
 def mulaw_to_s16(data: bytes) -> bytes:
@@ -56,9 +63,81 @@ def _decode(law: _Law, data: bytes) -> bytes:
 def _encode(law: _Law, data: bytes) -> bytes:
     if len(data) % 2:
         raise ValueError(f"data must be whole samples of 2 bytes, got {len(data)} bytes")
-    codes = _encoder(law)
-    # A list comprehension over a list: the fastest of all ways without a package (about 30 ns a sample).
-    return bytes([codes[sample] for sample in memoryview(data).cast("h")])
+    encoding = _ENCODINGS[law]
+    size = 2 * _BLOCK_SAMPLES
+    if len(data) <= size:
+        return _encoded(encoding, data)
+    return b"".join([_encoded(encoding, data[start : start + size]) for start in range(0, len(data), size)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """How a sample's magnitude becomes a code.
+
+    The magnitude of the sample -1 is 0, that of -2 is 1. Its step and the segment are in 8 bits of it: in the
+    upper ones, which are from 128 on, if it is at least *loud*, else in the lower ones.
+
+    Attributes:
+        bias: What is added to the magnitude, so that segments begin at powers of 2.
+        negative_bias: What is added to that of a negative sample besides.
+        loud: From where on the upper bits tell.
+        quiet_shift: Where the lower bits begin.
+        loud_ranges: How many ranges more the upper bits stand for than the same lower ones.
+        ranges: The range for 8 bits, the quietest first.
+        inverted: The bits of a code that are turned round on the line.
+    """
+
+    bias: int
+    negative_bias: int
+    loud: int
+    quiet_shift: int
+    loud_ranges: int
+    ranges: bytes
+    inverted: int
+
+
+def _mulaw_ranges(bits: int) -> int:
+    # The first segment begins at 16. What is less was more than 8 bits: what was beyond the last range.
+    segment = bits.bit_length() - 5
+    return (segment << 4) + (bits >> segment) - 16 if segment >= 0 else 63
+
+
+def _alaw_ranges(bits: int) -> int:
+    # The first two segments have steps of the same width.
+    segment = max(bits.bit_length() - 5, 0)
+    return (segment << 4) + (bits >> segment)
+
+
+_ENCODINGS: Final[dict[_Law, _Encoding]] = {
+    "mulaw": _Encoding(132, 4, 2048, 3, 64, bytes(map(_mulaw_ranges, range(256))), 0xFF),
+    "alaw": _Encoding(0, 0, 4096, 4, 48, bytes(map(_alaw_ranges, range(256))), 0xD5),
+}
+
+
+def _encoded(encoding: _Encoding, data: bytes) -> bytes:
+    """Return the codes of samples: three times as fast as looking them up one by one."""
+    size = len(data) // 2
+    ones, biases, gaps, inverted = _digits(size, encoding.bias, encoding.loud, encoding.inverted)
+    samples = int.from_bytes(data, "little")
+    negative = (samples >> 15) & ones
+    magnitudes = (samples ^ (negative * 0xFFFF)) + biases + negative * encoding.negative_bias
+    loud = ((magnitudes + gaps) >> 15) & ones
+    quiet_bits = magnitudes >> encoding.quiet_shift
+    # Of each two the one or the other, by a mask of the loud ones; other samples' bits get in above these 8.
+    bits = (quiet_bits ^ ((quiet_bits ^ (magnitudes >> 7)) & (loud * 0xFF))) & (ones * 0xFF)
+    # In each digit's upper byte what is added to the range of its lower one.
+    halves = bits | (loud * (encoding.loud_ranges << 8)) | (negative << 15)
+    both = halves.to_bytes(2 * size, "little")
+    ranges = int.from_bytes(both[::2].translate(encoding.ranges), "little")
+    codes = (ranges + int.from_bytes(both[1::2], "little")) ^ inverted
+    return codes.to_bytes(size, "little")
+
+
+@lru_cache(_LENGTHS)
+def _digits(size: int, bias: int, loud: int, inverted: int) -> tuple[int, int, int, int]:
+    """Return numbers of *size* equal digits: of 16 bits 1, *bias* and what *loud* lacks, of 8 *inverted*."""
+    ones = int.from_bytes(b"\1\0" * size, "little")
+    return ones, ones * bias, ones * (0x8000 - loud), int.from_bytes(bytes([inverted]) * size, "little")
 
 
 @cache
@@ -81,26 +160,3 @@ def _alaw_sample(code: int) -> int:
     segment, step = divmod(range_index, 16)
     magnitude = (2 * step + 1) << 3 if segment == 0 else (2 * step + 33) << (segment + 2)
     return magnitude if code & 0x80 else -magnitude
-
-
-@cache
-def _encoder(law: _Law) -> list[int]:
-    """Return the codes of all samples. A negative index is a negative sample."""
-    if law == "mulaw":
-        # In units of 4. The ranges are of the magnitude plus 33 and begin at 32, which is out of reach; what
-        # is beyond the last range is cut to it.
-        ranges = [index for index in range(128) for _ in range(2 << index // 16)][1:]
-        ranges += repeat(127, 8193 - len(ranges))
-        positive, negative = ranges[:8192], ranges[:0:-1]
-        codes = chain((0xFF ^ index for index in positive), (0x7F ^ index for index in negative))
-    else:
-        # In units of 8; -1 is the first negative one.
-        ranges = [index for index in range(128) for _ in range(2 << max(index // 16 - 1, 0))]
-        codes = chain((0xD5 ^ index for index in ranges), (0x55 ^ index for index in reversed(ranges)))
-    unit = 4 if law == "mulaw" else 8
-    table = [code for code in codes for _ in range(unit)]
-    return table if sys.byteorder == "little" else [table[_swapped(index)] for index in range(len(table))]
-
-
-def _swapped(sample: int) -> int:
-    return int.from_bytes(sample.to_bytes(2, "little"), "big")
