@@ -68,6 +68,7 @@ class Line:
         self._count: int = 0
         self._marks: list[tuple[float, str, tuple[float, ...]]] = []
         self._marked: int = 0
+        self._is_sending: bool = False
         self._changed: anyio.Event | None = None
         self._freed: anyio.Event | None = None
         self._ready_s: float = -math.inf
@@ -92,27 +93,12 @@ class Line:
                 await self._changed.wait()
 
     async def send_text(self, text: str) -> None:
-        while self.is_stalled and not self.is_closed:
-            self._freed = anyio.Event()
-            await self._freed.wait()
-        if self.is_closed:
-            raise anyio.BrokenResourceError
-        await anyio.lowlevel.checkpoint()
-        command = decode_media_command(text)
-        now_s = anyio.current_time() + self.latency_s
-        self.sent.append((anyio.current_time(), command))
-        match command:
-            case Media():
-                self._play(now_s, command.payload)
-            case Mark():
-                times = self.echo(self._marked)
-                self._marked += 1
-                at_s = max(self._ready_s, now_s)
-                self._marks.append((at_s, command.name, times))
-                for late_s in times:
-                    self.give(Mark(command.name), at_s + self.latency_s + late_s)
-            case Clear():
-                self._clear(now_s)
+        assert not self._is_sending
+        self._is_sending = True
+        try:
+            await self._send(text)
+        finally:
+            self._is_sending = False
 
     async def aclose(self) -> None:
         self._close()
@@ -142,6 +128,29 @@ class Line:
         """Return when all sound is over."""
         last = self.stretches[-1]
         return last.start_s + self.audio_format.duration_s(len(last.data))
+
+    async def _send(self, text: str) -> None:
+        while self.is_stalled and not self.is_closed:
+            self._freed = anyio.Event()
+            await self._freed.wait()
+        if self.is_closed:
+            raise anyio.BrokenResourceError
+        await anyio.lowlevel.checkpoint()
+        command = decode_media_command(text)
+        now_s = anyio.current_time() + self.latency_s
+        self.sent.append((anyio.current_time(), command))
+        match command:
+            case Media():
+                self._play(now_s, command.payload)
+            case Mark():
+                times = self.echo(self._marked)
+                self._marked += 1
+                at_s = max(self._ready_s, now_s)
+                self._marks.append((at_s, command.name, times))
+                for late_s in times:
+                    self.give(Mark(command.name), at_s + self.latency_s + late_s)
+            case Clear():
+                self._clear(now_s)
 
     def _play(self, now_s: float, data: bytes) -> None:
         if now_s <= self._ready_s + NOTHING_S:

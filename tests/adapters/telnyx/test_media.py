@@ -92,7 +92,7 @@ def test_a_reply_has_no_gap_and_is_heard_to_the_sample(run: Run) -> None:
 
 
 @pytest.mark.parametrize("lead_s", [0.0, 0.05, 0.2, 1.0])
-def test_what_is_sent_is_one_lead_and_one_frame_ahead_at_most(run: Run, lead_s: float) -> None:
+def test_what_is_sent_is_one_lead_and_two_frames_ahead_at_most(run: Run, lead_s: float) -> None:
     line = Line()
 
     async def main() -> None:
@@ -105,7 +105,7 @@ def test_what_is_sent_is_one_lead_and_one_frame_ahead_at_most(run: Run, lead_s: 
     run(main)
 
     assert len(line.stretches) == 1
-    assert max(line.leads) <= lead_s + FRAME_S + 1e-9
+    assert max(line.leads) <= lead_s + 2 * FRAME_S + 1e-9
     # All the way: of the last frames one may be held back for what follows.
     assert min(line.leads[math.ceil(lead_s / FRAME_S) : -1]) >= lead_s - 1e-9
 
@@ -129,7 +129,7 @@ def test_audio_that_comes_late_leaves_a_gap_and_the_schedule_starts_again(run: R
         (starts[1], 4000),
     ]
     assert starts[1] == pytest.approx(5.3)
-    assert max(line.leads) <= 0.22 + 1e-9
+    assert max(line.leads) <= 0.24 + 1e-9
 
 
 def test_what_is_left_of_a_clip_waits_for_the_next_one_while_there_is_time(run: Run) -> None:
@@ -313,7 +313,8 @@ def test_a_lost_mark_does_not_wait_for_a_long_clip_that_follows(run: Run) -> Non
     result, over_s = run(main)
 
     assert result == PlaybackResult("presumed", 0.5)
-    assert over_s == pytest.approx(2.5, abs=FRAME_S)
+    # Looked for when frames are sent, two and two.
+    assert over_s == pytest.approx(2.52)
 
 
 def test_with_all_marks_lost_clips_are_presumed_heard(run: Run) -> None:

@@ -174,3 +174,46 @@ def test_what_came_before_the_end_can_be_read_after_it(run: Run) -> None:
         return [frame async for frame in stream.caller_audio()], [event async for event in stream.events()]
 
     assert run(main) == ([b"1", b"3"], [Dtmf("5")])
+
+
+def test_everybody_who_waits_is_told_of_the_end_and_whoever_asks_later(run: Run) -> None:
+    line = Line()
+    line.give(Media(b"1", chunk=1), 0.5)
+    line.drop(1.0)
+    ended_s: list[float] = []
+
+    async def main() -> bytes:
+        async with stream_on(line) as stream, anyio.create_task_group() as tasks:
+            audio = stream.caller_audio()
+
+            async def listen() -> None:
+                heard.extend([frame async for frame in audio])
+                ended_s.append(anyio.current_time())
+
+            heard: list[bytes] = []
+            for _ in range(3):
+                tasks.start_soon(listen)
+            await anyio.sleep(2.0)
+            await listen()
+        return b"".join(heard)
+
+    assert run(main) == b"1"
+    assert ended_s == [1.0, 1.0, 1.0, 2.0]
+
+
+def test_a_cancelled_wait_loses_no_frame_that_comes_at_that_instant(run: Run) -> None:
+    line = Line()
+    for number in (1, 2):
+        line.give(Media(bytes([number]), chunk=number), float(number))
+    line.drop(3.0)
+
+    async def main() -> list[bytes]:
+        heard: list[bytes] = []
+        async with stream_on(line) as stream:
+            audio = stream.caller_audio()
+            for instant_s in (1.0, 2.0):
+                with anyio.CancelScope(deadline=instant_s):
+                    heard.append(await anext(audio))
+            return heard + [frame async for frame in audio]
+
+    assert run(main) == [b"\1", b"\2"]

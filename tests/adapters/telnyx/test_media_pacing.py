@@ -19,7 +19,7 @@ def test_with_nothing_there_nothing_is_due() -> None:
     assert pacing.take(1e9) is None
 
 
-def test_frames_are_sent_one_lead_before_they_play_and_the_first_ones_at_once() -> None:
+def test_frames_are_sent_by_twos_one_lead_before_they_play_and_the_first_ones_at_once() -> None:
     pacing, sound = Pacing(PCMU, lead_s=0.05), Sound()
     pacing.put(sound, b"a" * 160 * 6)
 
@@ -28,7 +28,7 @@ def test_frames_are_sent_one_lead_before_they_play_and_the_first_ones_at_once() 
         sent_s.append(max(5.0, due_s))
         assert pacing.take(sent_s[-1]) == Frame(b"a" * 160, ())
 
-    assert sent_s == pytest.approx([5.0, 5.0, 5.0, 5.01, 5.03, 5.05])
+    assert sent_s == pytest.approx([5.0, 5.0, 5.0, 5.0, 5.03, 5.03])
     assert len(sound.spans) == 1
     assert sound.spans[0] == pytest.approx((5.0, 5.12))
 
@@ -43,8 +43,8 @@ def test_a_late_taker_does_not_shift_the_schedule_while_there_is_a_lead() -> Non
     while pacing.take(0.119):
         taken += 1
 
-    assert taken == 5
-    assert pacing.due_s() == pytest.approx(0.12)
+    assert taken == 6
+    assert pacing.due_s() == pytest.approx(0.14)
     assert len(sound.spans) == 1
 
 
@@ -136,7 +136,7 @@ def test_whatever_comes_goes_out_in_whole_frames_in_order_and_never_too_early(
 
     def take() -> None:
         while (frame := pacing.take(now_s)) is not None:
-            assert not frame.data or pacing.end_s <= now_s + lead_s + 0.02 + 1e-9
+            assert not frame.data or pacing.end_s <= now_s + lead_s + 0.04 + 1e-9
             frames.append(frame)
 
     for sound, chunks in zip(sounds, clips, strict=True):

@@ -132,7 +132,7 @@ def _media_format(fields: JsonObject) -> MediaFormat | None:
 def _media(fields: JsonObject) -> Media:
     media = child(fields, "media")
     return Media(
-        payload_of(fields),
+        payload_of(media),
         text(media, "track"),
         integer(media, "chunk"),
         integer(media, "timestamp"),

@@ -5,6 +5,7 @@ from typing import assert_never
 from ordered_pipeline.wire._telnyx_fields import (
     JsonObject,
     TelnyxMessageError,
+    child,
     dump_object,
     load_object,
     present,
@@ -39,7 +40,7 @@ def decode_media_command(message: str | bytes) -> MediaCommand:
     fields = load_object(message)
     match fields.get("event"):
         case "media":
-            return Media(payload_of(fields))
+            return Media(payload_of(child(fields, "media")))
         case "mark":
             return Mark(mark_name_of(fields))
         case "clear":

@@ -29,6 +29,11 @@ class Reorder(Generic[_Item]):
 
     def push(self, number: int, item: _Item) -> list[_Item]:
         """Take a frame and return those whose turn it is, in order."""
+        if number == self._next and not self._held:
+            # As almost always.
+            self._next += 1
+            self._begun = True
+            return [item]
         if number < self._next and not self._begun:
             self._next = number  # the first frame has not always number 1
         if number >= self._next:

@@ -10,14 +10,14 @@ from ordered_pipeline.wire._telnyx_fields import (
 )
 
 
-def payload_of(fields: JsonObject) -> bytes:
-    """Return the audio in a message.
+def payload_of(media: JsonObject) -> bytes:
+    """Return the audio of a message, from what it has under ``media``.
 
     Raises:
         TelnyxPayloadError: It is not base64.
         TelnyxMessageError: There is none.
     """
-    encoded = required_text(child(fields, "media"), "payload", "media.payload")
+    encoded = required_text(media, "payload", "media.payload")
     payload = from_base64(encoded)
     if payload is None:
         raise TelnyxPayloadError(f"media.payload must be base64, got {shown(encoded)}")

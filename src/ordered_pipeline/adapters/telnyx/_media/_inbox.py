@@ -3,8 +3,9 @@
 from collections import deque
 from typing import Final, Generic, Literal, Self, TypeVar, final
 
+import anyio
+
 from ordered_pipeline.voice import AudioFormat
-from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.wire._telnyx_l16 import ByteOrder, in_byteorder
 from ordered_pipeline.wire._telnyx_media import Media, Reorder
 
@@ -21,29 +22,32 @@ class Inbox(Generic[_Item]):
     def __init__(self, most: int) -> None:
         """Begin with nothing; hold *most* items at most."""
         self._items: deque[_Item] = deque(maxlen=most)
-        self._changed: Bell = Bell()
-        self._is_over: bool = False
+        # How many there are, and one more when no more comes. An event for each wait costs twice as much.
+        self._count: anyio.Semaphore = anyio.Semaphore(0, fast_acquire=True)
         self.dropped: int = 0
 
     def put(self, item: _Item) -> None:
         """Add *item*."""
-        self.dropped += len(self._items) == self._items.maxlen
+        is_full = len(self._items) == self._items.maxlen
         self._items.append(item)
-        self._changed.ring()
+        if is_full:
+            self.dropped += 1
+        else:
+            self._count.release()
 
     def end(self) -> None:
         """Say that no more comes."""
-        self._is_over = True
-        self._changed.ring()
+        self._count.release()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> _Item:
-        while not self._items:
-            if self._is_over:
-                raise StopAsyncIteration
-            await self._changed.wait()
+        await self._count.acquire()
+        if not self._items:
+            # For whoever asks next.
+            self._count.release()
+            raise StopAsyncIteration
         return self._items.popleft()
 
 

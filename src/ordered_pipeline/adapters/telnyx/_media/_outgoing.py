@@ -5,8 +5,8 @@ Rules kept here:
 1. One task reads the clips' audio, one sends it, and one watches that it is taken; a ``clear`` is sent by
    whoever asks for it, between two frames. If he is cancelled meanwhile, it is owed, and sent before anything
    else.
-2. Frames are sent when they are due (`_pacing`): at most one lead and one frame before they play, so that a
-   ``clear`` finds little, and never by sleeping a fixed time, which drifts.
+2. Frames are sent when they are due (`_pacing`): at most one lead and two frames before they have played, so
+   that a ``clear`` finds little, and never by sleeping a fixed time, which drifts.
 3. A mark follows the frame in which a clip ends. Telnyx returns it when the clip was heard, and as well when
    it was cleared: a mark counts only while its clip is not over. A lost one is made up for by the next one
    that comes, or presumed some time after the clip should have been over.
@@ -83,9 +83,11 @@ class Outgoing:
         self._work: Bell = Bell()
         self._clips_changed: Bell = Bell()
         self._room: Bell = Bell()
-        # Clips are accepted in the order in which they were given; one message at a time is sent.
+        # Clips are accepted in the order in which they were given.
         self._turn: anyio.Lock = anyio.Lock()
-        self._line: anyio.Lock = anyio.Lock(fast_acquire=True)
+        # One message at a time is sent. A lock of anyio would be a tenth of what it costs to send a frame.
+        self._is_sending: bool = False
+        self._line_free: Bell = Bell()
         # Since when a message waits to be taken.
         self._begun_s: float = math.inf
         self._reading: anyio.CancelScope | None = None
@@ -196,18 +198,22 @@ class Outgoing:
     async def send(self) -> None:
         """Send what is due."""
         while True:
-            await self._send_clear()
+            if self._owes_clear:
+                await self._send_clear()
             now_s = anyio.current_time()
-            presume_s = self._presume(now_s)
             frame = self._pacing.take(now_s)
             if frame is not None:
                 await self._send_frame(frame, now_s)
-            elif self._pacing.queued_s >= FRAME_S:
-                # One frame at most: nothing in between is worth a wait that can be woken, which costs five
+            presume_s = self._presume(now_s)
+            due_s = self._pacing.due_s()
+            if due_s <= now_s or self._owes_clear:
+                continue
+            if self._pacing.queued_s >= FRAME_S:
+                # Two frames at most: nothing in between is worth a wait that can be woken, which costs five
                 # times as much.
-                await anyio.sleep_until(self._pacing.due_s())
+                await anyio.sleep_until(due_s)
             else:
-                with anyio.CancelScope(deadline=min(self._pacing.due_s(), presume_s)):
+                with anyio.CancelScope(deadline=min(due_s, presume_s)):
                     await self._work.wait()
 
     async def _send_frame(self, frame: Frame, now_s: float) -> None:
@@ -226,29 +232,35 @@ class Outgoing:
                 await self._put(encode_mark(playback.mark), now_s)
 
     async def _send_clear(self) -> None:
+        while self._owes_clear and self._is_sending:
+            await self._line_free.wait()
+        # Another one may have sent it meanwhile; nothing was sent since then.
         if self._owes_clear:
-            async with self._line:
-                # Another one may have sent it meanwhile; nothing was sent since then.
-                if self._owes_clear:
-                    # In whose task this is: `watch` could not end it.
-                    with anyio.move_on_after(_STALL_S) as patience:
-                        await self._write(encode_clear())
-                    if patience.cancelled_caught:
-                        self._stalled()
-                    self._owes_clear = False
+            # In whose task this is: `watch` could not end it.
+            with anyio.move_on_after(_STALL_S) as patience:
+                await self._write(encode_clear())
+            if patience.cancelled_caught:
+                self._stalled()
+            self._owes_clear = False
 
     async def _put(self, text: str, now_s: float) -> None:
-        async with self._line:
-            self._begun_s = now_s
-            await self._write(text)
-            self._begun_s = math.inf
+        while self._is_sending:
+            await self._line_free.wait()
+        self._begun_s = now_s
+        await self._write(text)
+        self._begun_s = math.inf
 
     async def _write(self, text: str) -> None:
-        if not self.is_over:
-            try:
-                await self._socket.send_text(text)
-            except Exception as error:  # noqa: BLE001  # whatever the socket fails with
-                self._lost("the socket was closed", error)
+        if self.is_over:
+            return
+        self._is_sending = True
+        try:
+            await self._socket.send_text(text)
+        except Exception as error:  # noqa: BLE001  # whatever the socket fails with
+            self._lost("the socket was closed", error)
+        finally:
+            self._is_sending = False
+            self._line_free.ring()
 
     async def watch(self) -> None:
         """Give up when a message was not taken for long."""

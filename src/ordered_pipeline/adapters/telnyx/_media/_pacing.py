@@ -2,8 +2,9 @@
 
 Rules kept here:
 
-1. Frames that follow one another in time are a stretch: frame n of it plays at its start plus n frames. A
-   frame is due one lead before it plays; a stretch starts when something is there after all has been played.
+1. Frames that follow one another in time are a stretch: frame n of it plays at its start plus n frames. Two
+   and two of them are due together, one lead before the first of them plays: to be woken costs more than to
+   send. A stretch starts when something is there after all has been played.
 2. A frame is always full. One clip's last bytes and the next one's first share it.
 3. What is left at the end of a clip, if nothing follows, is filled up with silence as late as can be: when
    half of the lead is left. Inside a clip what does not fill a frame waits for more.
@@ -62,7 +63,11 @@ class _Piece:
 
 
 class Pacing:
-    """Audio that waits to be sent. Instants are the caller's: all on one clock."""
+    """Audio that waits to be sent. Instants are the caller's: all on one clock.
+
+    Attributes:
+        end_s: When all that was sent has been played.
+    """
 
     def __init__(self, audio_format: AudioFormat, *, lead_s: float) -> None:
         """Begin with nothing.
@@ -75,22 +80,23 @@ class Pacing:
         self._lead_s: float = lead_s
         self._byte_rate: int = audio_format.sample_rate_hz * audio_format.step_bytes
         self._frame_bytes: int = round(FRAME_S * audio_format.sample_rate_hz) * audio_format.step_bytes
+        # Spans less than half a sample apart are one: that is the rounding of sums.
+        self._seam_s: float = 0.5 / audio_format.sample_rate_hz
+        self._silence: bytes = _SILENCE.get(audio_format.encoding, b"\0")
         self._pieces: deque[_Piece] = deque()
         self._bytes: int = 0
         # The ends that wait among the pieces.
         self._ends: int = 0
         self._start_s: float = -math.inf
         self._frames: int = 0
+        self.end_s: float = -math.inf
+        # When the next frame plays, or the one with which it is due.
+        self._pair_s: float = -math.inf
 
     @property
     def queued_s(self) -> float:
         """How long what waits will sound, in seconds."""
         return self._bytes / self._byte_rate
-
-    @property
-    def end_s(self) -> float:
-        """When all that was sent has been played."""
-        return self._start_s + self._frames * FRAME_S
 
     def put(self, sound: Sound, data: bytes) -> None:
         """Append *data* to *sound*.
@@ -113,7 +119,7 @@ class Pacing:
         if self._pieces and not self._pieces[0].data:
             return -math.inf
         if self._bytes >= self._frame_bytes:
-            return self.end_s - self._lead_s
+            return self._pair_s - self._lead_s
         return self.end_s - self._lead_s / 2 if self._ends else math.inf
 
     def take(self, now_s: float) -> Frame | None:
@@ -130,29 +136,32 @@ class Pacing:
         self._pieces.clear()
         self._bytes = 0
         self._ends = 0
-        self._start_s = -math.inf
-        self._frames = 0
+        self.end_s = self._pair_s = -math.inf
 
     def _frame(self, now_s: float, ended: list[Sound]) -> bytes:
         """Return a frame, filled up if need be; it plays behind what was sent, or from now."""
         if self.end_s < now_s:
-            self._start_s, self._frames = now_s, 0
+            self._start_s = self.end_s = self._pair_s = now_s
+            self._frames = 0
         parts: list[bytes] = []
         filled = 0
         while filled < self._frame_bytes and self._pieces:
             piece = self._pieces[0]
-            count = min(self._frame_bytes - filled, len(piece.data) - piece.offset)
-            parts.append(piece.data[piece.offset : piece.offset + count])
-            piece.offset += count
-            self._place(piece.sound, filled, count)
-            filled += count
+            part = piece.data[piece.offset : piece.offset + self._frame_bytes - filled]
+            parts.append(part)
+            piece.offset += len(part)
+            self._place(piece.sound, filled, len(part))
+            filled += len(part)
             if piece.offset == len(piece.data):
                 self._pieces.popleft()
                 self._pass_ends(ended)
         self._bytes -= filled
         self._frames += 1
-        silence = _SILENCE.get(self._format.encoding, b"\0")
-        return b"".join(parts) + silence * (self._frame_bytes - filled)
+        # From the start, not from the frame before: sums drift.
+        self.end_s = self._start_s + self._frames * FRAME_S
+        if self._frames % 2 == 0:
+            self._pair_s = self.end_s
+        return b"".join(parts) + self._silence * (self._frame_bytes - filled)
 
     def _pass_ends(self, ended: list[Sound]) -> None:
         """Move the ends that are next to *ended*."""
@@ -163,8 +172,8 @@ class Pacing:
     def _place(self, sound: Sound, offset: int, count: int) -> None:
         start_s = self.end_s + offset / self._byte_rate
         end_s = start_s + count / self._byte_rate
-        # Less than a sample apart: the rounding of sums.
-        if sound.spans and start_s - sound.spans[-1][1] < 0.5 / self._format.sample_rate_hz:
-            sound.spans[-1] = (sound.spans[-1][0], end_s)
+        spans = sound.spans
+        if spans and start_s - spans[-1][1] < self._seam_s:
+            spans[-1] = (spans[-1][0], end_s)
         else:
-            sound.spans.append((start_s, end_s))
+            spans.append((start_s, end_s))

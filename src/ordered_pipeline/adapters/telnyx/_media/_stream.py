@@ -80,7 +80,7 @@ class MediaStream:
             l16_byteorder: Which byte of a sample is first on the line, both ways. Telnyx does not say;
                 ``"little"`` has been heard by more.
             lead_s: How much audio Telnyx holds, in seconds, at least 0: what the network may be late
-                without a gap, and no more than what is wasted when the caller interrupts.
+                without a gap, and with up to 40 ms more what is wasted when the caller interrupts.
             open_s: How long it may take from entering until Telnyx has started the stream, in seconds.
 
         Raises:
@@ -234,7 +234,7 @@ class MediaStream:
                 tasks.start_soon(self._receive)
                 tasks.start_soon(self._outgoing.read)
                 tasks.start_soon(self._outgoing.send)
-                tasks.start_soon(self._outgoing.watch)
+                await self._outgoing.watch()
 
     async def _receive(self) -> None:
         while True:
@@ -243,9 +243,12 @@ class MediaStream:
             except Exception as error:  # noqa: BLE001  # whatever the socket fails with
                 self._end("the socket was closed", error)
                 return
-            # What cannot be read is nothing that a call should end for.
-            with suppress(TelnyxMessageError):
-                self._take(decode_media_message(text))
+            try:
+                message = decode_media_message(text)
+            except TelnyxMessageError:
+                # What cannot be read is nothing that a call should end for.
+                continue
+            self._take(message)
 
     def _take(self, message: MediaMessage) -> None:
         match message:
