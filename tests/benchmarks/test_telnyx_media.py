@@ -38,7 +38,7 @@ def test_it_shows_what_a_stream_costs_and_how_late_it_is(quick: dict[str, Any]) 
 
 
 def test_no_more_than_the_lead_is_ahead(quick: dict[str, Any]) -> None:
-    # The lead, the frame that begins at its end, and what lateness adds to it.
+    # The lead, two frames that are sent at its end, and what lateness adds to it.
     assert 0.2 < quick["ours"]["ahead_s"] < 0.25 + quick["ours"]["latest_ms"] / 1000
 
 
