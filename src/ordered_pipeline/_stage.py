@@ -10,6 +10,7 @@ Who does what:
 """
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
@@ -256,9 +257,10 @@ class Stage(Generic[T, R]):
         else:
             self._note(error)
         del error
-        await crew.reading_stopped()
+        struck = await crew.reading_stopped()
         while window.is_busy and not window.closed:
-            await self._park_feeder()
+            crew.give_back(struck)
+            struck = await self._park_feeder()
         if window.closed:
             await self._cancel_all()
         if close is not close_nothing:
@@ -297,9 +299,23 @@ class Stage(Generic[T, R]):
                 self._tell("admitted", entry)
             self._start()
 
-    async def _park_feeder(self) -> BaseException | None:
+    def _park_feeder(self) -> Awaitable[BaseException | None]:
         self._parked = True
-        return await self._feeder.wait_shielded()
+        return self._feeder.wait_shielded(self._watch)
+
+    def _watch(self) -> AbstractContextManager[None]:
+        return self._crew.watch(self._desert)
+
+    def _desert(self) -> None:
+        """Interrupt what nobody will leave; whoever should iterate on all the same is told."""
+        if not self._window.closed:
+            self.interrupt()
+            self._window.end_source(
+                RuntimeError(
+                    "the stage was cancelled after the task that entered it had ended; "
+                    "enter it in the task that iterates it"
+                )
+            )
 
     def _wake_consumer(self) -> None:
         self._asking = False

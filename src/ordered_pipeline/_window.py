@@ -7,7 +7,8 @@ Rules kept here:
    held for each.
 3. The head never lingers: an entry that has ended and has nothing left to hand over leaves as soon as it is
    the head.
-4. After `close` nothing is handed over or started; entries still running only count themselves out.
+4. After `close` nothing is handed over or started, save an error that `end_source` is given after it; entries
+   still running only count themselves out.
 """
 
 from collections import deque
@@ -93,8 +94,6 @@ class Window(Generic[T, R]):
     @property
     def is_ready(self) -> bool:
         """Whether `take` has something to hand over now."""
-        if self.closed:
-            return False
         if self._entries:
             head = self._entries[0]
             # An ended head has something to hand over, else it would have left (rule 3).
@@ -192,6 +191,7 @@ class Window(Generic[T, R]):
                 partial_results=0 if partial is None else partial.handed,
                 dropped=tuple(entry.item for entry in dropped if entry is not partial),
             )
+            self._source_error = None
         self._entries.clear()
         self.queue.clear()
         return dropped

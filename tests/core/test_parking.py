@@ -17,7 +17,7 @@ import trio
 from ordered_pipeline import ordered_map
 from ordered_pipeline._parking import Crew, Spot, muster
 from tests.conftest import Run
-from tests.core.probes import Numbers, Work, at, on_trio, strictly
+from tests.core.probes import Mishap, Numbers, Work, at, on_trio, strictly
 from tests.core.strategies import LONG_S
 
 
@@ -445,6 +445,33 @@ def test_a_stage_that_was_left_is_gone_before_garbage_is_collected(run_asyncio: 
         await anyio.sleep(0.0)
 
         assert stage() is None
+
+    gc.disable()
+    try:
+        strictly(run_asyncio, main)
+    finally:
+        gc.enable()
+
+
+def test_a_stage_whose_block_failed_is_gone_before_garbage_is_collected(run_asyncio: Run) -> None:
+    """The task that entered it keeps the exception, whose frames refer to the stage."""
+    stages: list[weakref.ref[object]] = []
+
+    async def fail() -> None:
+        stage = ordered_map(Work((LONG_S,)), range(3))
+        stages.append(weakref.ref(stage))
+        async with stage:
+            await anyio.sleep(1.0)
+            raise Mishap
+
+    async def main() -> None:
+        task = asyncio.ensure_future(fail())
+        await asyncio.wait([task])
+        assert isinstance(task.exception(), Mishap)
+        del task
+        await anyio.sleep(0.0)
+
+        assert stages[0]() is None
 
     gc.disable()
     try:

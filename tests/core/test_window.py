@@ -272,6 +272,24 @@ def test_closing_tells_a_head_that_was_begun_from_what_is_dropped_whole() -> Non
     assert window.interruption == interruption
 
 
+def test_closing_drops_an_error_of_the_source_s_and_one_that_comes_later_is_raised() -> None:
+    window: Window[str, int] = Window(3, 2)
+    window.end_source(LookupError("before"))
+    later = LookupError("later")
+
+    window.close()
+    assert not window.is_ready
+    window.end_source(later)
+    window.close()
+
+    assert window.is_ready
+    with pytest.raises(LookupError) as caught:
+        window.take()
+    assert caught.value is later
+    assert not window.is_ready
+    assert window.is_over
+
+
 def test_a_source_that_ends_has_not_failed_if_not_told_otherwise() -> None:
     window: Window[str, str] = Window(1, 1)
 

@@ -13,15 +13,19 @@ Rules kept here:
 3. The feeding task opens no scope around the source's code: the source may hold one open across its yields,
    and scopes must nest. What strikes while the feeding task is parked belongs to such a scope, and is given
    back to the source.
+4. Unless the task that entered the stage has ended, or ends meanwhile: then nobody seems to be left to make
+   room, and it is taken for the end of the run, when asyncio cancels every task and waits for each.
 """
 
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeAlias
 
 from ordered_pipeline._window import Entry
 
 AnyEntry: TypeAlias = Entry[Any, Any]
+Watch: TypeAlias = Callable[[], AbstractContextManager[None]]
 
 
 class Spot(Protocol):
@@ -34,8 +38,11 @@ class Spot(Protocol):
         """Park until woken or cancelled."""
         ...
 
-    def wait_shielded(self) -> Awaitable[BaseException | None]:
-        """Park until woken; return the cancellation that struck meanwhile, if it strikes only once."""
+    def wait_shielded(self, watch: Watch = nullcontext) -> Awaitable[BaseException | None]:
+        """Park until woken; return the cancellation that struck meanwhile, if it strikes only once.
+
+        Park in the context of *watch* from such a one on.
+        """
         ...
 
 
@@ -69,6 +76,10 @@ class Crew(Protocol):
     def give_back(self, cancellation: BaseException | None) -> None:
         """Let *cancellation* strike the running task again, where it waits next."""
 
+    def watch(self, deserted: Callable[[], object]) -> AbstractContextManager[None]:
+        """Return a context for parking on after a strike, which calls *deserted* where rule 4 holds."""
+        ...
+
     async def breathe(self) -> None:
         """Let every other task run once."""
 
@@ -90,8 +101,9 @@ class Crew(Protocol):
     def stop_reading(self) -> None:
         """Cancel the read that the feeding task waits in."""
 
-    async def reading_stopped(self) -> None:
-        """Note that the read has ended, however it did."""
+    async def reading_stopped(self) -> BaseException | None:
+        """Note that the read has ended, however it did; return what has struck besides, as above."""
+        ...
 
     def cancel(self, entries: Iterable[AnyEntry]) -> None:
         """Cancel *entries*, which are all that are running."""

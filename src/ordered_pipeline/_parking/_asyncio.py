@@ -4,13 +4,13 @@ import asyncio
 import math
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, Final, cast
 
 import anyio
 
-from ordered_pipeline._parking import AnyEntry
+from ordered_pipeline._parking import AnyEntry, Watch
 
 # Grace time is over: cancelled at once, at the next step, and then at growing intervals, from this one on.
 # What outlasts every cancellation, as an inner stage does while it cleans up, must not keep the loop busy.
@@ -35,21 +35,24 @@ class AsyncioSpot:
         self._future = future = self._loop.create_future()
         return future
 
-    async def wait_shielded(self) -> BaseException | None:
+    async def wait_shielded(self, watch: Watch = nullcontext) -> BaseException | None:
         """Park until woken; return the cancellation that struck meanwhile, if any."""
         struck: BaseException | None = None
         try:
             await self.wait()
         except asyncio.CancelledError as error:
             struck = error
-            # If an anyio scope is the cause, it would strike again at every step of the loop: hence the
-            # shield, and only now, for it costs more than the wait.
-            with anyio.CancelScope(shield=True):
+            with ExitStack() as watches:
+                watches.enter_context(watch())
+                # If an anyio scope is the cause, it would strike again at every step of the loop: hence the
+                # shield, and only now, for it costs more than the wait.
+                watches.enter_context(anyio.CancelScope(shield=True))
                 while self._future is not None:
                     try:
                         await self.wait()
                     except asyncio.CancelledError as again:
                         struck = again
+                        watches.enter_context(watch())
         return struck
 
 
@@ -85,6 +88,7 @@ class AsyncioCrew:
                 # nothing.
                 self._make = partial(self._make, eager_start=True)
                 self.threshold = None
+        self._owner: asyncio.Task[Any] | None = asyncio.current_task()
         self._feeder: asyncio.Task[None] | None = None
         self._cutter: asyncio.Handle | None = None
         self._stops: int = 0
@@ -122,6 +126,8 @@ class AsyncioCrew:
         if not feeder.done():
             feeder.add_done_callback(lambda _: self._gone.wake())
             self._struck = await self._gone.wait_shielded()
+        # It may be about to fail with an exception whose frames refer to the stage.
+        self._owner = None
 
     async def pass_on(self, *, failing: bool) -> None:
         """Raise the cancellation that struck while joining; a native one strikes once, and would be lost."""
@@ -137,6 +143,23 @@ class AsyncioCrew:
             assert task is not None  # noqa: S101  # for the type checker: coroutines run in tasks
             task.uncancel()
             task.cancel(*cancellation.args)
+
+    @contextmanager
+    def watch(self, deserted: Callable[[], object]) -> Generator[None, None, None]:
+        """Call *deserted* if the owner has ended, or ends meanwhile; not if it was a scope that struck."""
+        owner = self._owner
+        assert owner is not None  # noqa: S101  # nobody has joined: the feeding task runs this
+
+        def ended(_: object) -> None:
+            deserted()
+
+        if not _strikes_again():
+            # Of a task that has ended before, the loop tells in its next turn.
+            owner.add_done_callback(ended)
+        try:
+            yield
+        finally:
+            owner.remove_done_callback(ended)
 
     async def breathe(self) -> None:
         """Let every other task run once."""
@@ -195,7 +218,7 @@ class AsyncioCrew:
         self._cancel_feeder()
         self._cutter = self._loop.call_later(again_s, self._cut_feeder, 2 * again_s or _CUT_AGAIN_S)
 
-    async def reading_stopped(self) -> None:
+    async def reading_stopped(self) -> BaseException | None:
         """Note that the read has ended, and take in a cancellation that came too late for it."""
         if self._cutter is not None:
             self._cutter.cancel()
@@ -207,13 +230,18 @@ class AsyncioCrew:
         # Ours only: what else has struck belongs to a scope that the source still holds.
         for _ in range(self._stops):
             feeder.uncancel()
+        return asyncio.CancelledError() if feeder.cancelling() else None
 
     def cancel(self, entries: Iterable[AnyEntry]) -> None:
         """Cancel *entries* once; those that timed out have been cancelled already."""
+        assert self._feeder is not None  # noqa: S101  # it is the task that runs this
+        # As asyncio.run does at its end: then these were cancelled as well, and may be cleaning up.
+        by_others = self._feeder.cancelling()
         for entry in entries:
             if not entry.timed_out:
                 if entry.timer is not None:
                     entry.timer.cancel()
+                entry.closing = entry.closing or bool(by_others and entry.carrier.cancelling())
                 self._cancel(entry)
 
     async def close(self, close: Callable[[], Awaitable[object]]) -> None:

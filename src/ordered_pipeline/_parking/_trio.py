@@ -4,6 +4,7 @@ import math
 import types
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from contextlib import nullcontext
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import trio
 from ordered_pipeline._parking import AnyEntry
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
 
 class TrioSpot:
@@ -36,7 +37,7 @@ class TrioSpot:
         self._task = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    async def wait_shielded(self) -> None:
+    async def wait_shielded(self, watch: object = None) -> None:  # noqa: ARG002  # see below
         """Park until woken. A cancellation is not owed to anybody: a scope strikes again by itself."""
         self._task = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(_refuse)
@@ -57,6 +58,8 @@ class TrioCrew:
     cancelled: type[BaseException] = trio.Cancelled
     # Trio cancels at checkpoints only, and the first step of a task is none.
     threshold: Awaitable[None] | None = None
+    # There is nothing to watch for: the task that entered a stage cannot end before the stage's nursery.
+    watch: "Callable[..., AbstractContextManager[None]]" = nullcontext
 
     def __init__(self, timeout_s: float | None, grace_s: float) -> None:
         self._timeout_s: float | None = timeout_s
