@@ -161,6 +161,124 @@ def test_a_task_that_is_given_twice_is_handed_over_twice(run_asyncio: Run) -> No
     strictly(run_asyncio, main)
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.5])
+def test_a_coroutine_that_is_given_twice_is_awaited_once_and_handed_over_twice(
+    run: Run, delay_s: float
+) -> None:
+    started: list[str] = []
+
+    async def once() -> str:
+        started.append("once")
+        if delay_s:
+            await anyio.sleep(delay_s)
+        return "once"
+
+    async def main() -> None:
+        coroutine = once()
+
+        found = await timed(in_order([answer(0.25, "a"), coroutine, answer(0.75, "c"), coroutine, coroutine]))
+
+        second_s = max(0.25, delay_s)
+        assert found == [("a", 0.25), ("once", second_s), ("c", 0.75), ("once", 0.75), ("once", 0.75)]
+        assert started == ["once"]
+
+    strictly(run, main)
+
+
+def test_gather_and_collect_give_the_same_for_what_is_given_twice(run_asyncio: Run) -> None:
+    class Later:
+        """Awaitable once."""
+
+        def __init__(self) -> None:
+            self.iterator = answer(0.25, "awaitable").__await__()
+
+        def __await__(self) -> Generator[Any, Any, object]:
+            return self.iterator
+
+    def given() -> list[Awaitable[object]]:
+        once = [answer(0.5, 0), asyncio.ensure_future(answer(0.25, 1)), Later()]
+        return [*once, answer(0.25, 3), *once]
+
+    async def main() -> None:
+        expected = [0, 1, "awaitable", 3, 0, 1, "awaitable"]
+        assert await asyncio.gather(*given()) == expected
+        assert await in_order(given()).collect() == expected
+        assert anyio.current_time() == 1.0
+
+    strictly(run_asyncio, main)
+
+
+def test_an_error_of_a_coroutine_that_is_given_twice_comes_in_both_positions(run: Run) -> None:
+    async def main() -> None:
+        error = Mishap()
+        failing = answer(0.5, error)
+
+        assert await timed(in_order([failing, failing, answer(0.25, "c")])) == [
+            (error, 0.5),
+            (error, 0.5),
+            ("c", 0.5),
+        ]
+
+    strictly(run, main)
+
+
+@pytest.mark.parametrize("policy", ["return", "skip"])
+def test_the_policy_holds_for_each_position_of_a_coroutine(
+    run: Run, policy: Literal["return", "skip"]
+) -> None:
+    async def main() -> None:
+        error = Mishap()
+        failing = answer(0.5, error)
+        given: list[Awaitable[object]] = [failing, answer(0.25, "b"), failing]
+
+        stage: Stage[Awaitable[object], object] = in_order(given, on_error=policy)
+
+        assert await stage.collect() == ([error, "b", error] if policy == "return" else ["b"])
+
+    strictly(run, main)
+
+
+def test_leaving_early_cancels_once_what_is_given_twice(run_asyncio: Run) -> None:
+    async def main() -> None:
+        work = Work((LONG_S,), cleaning_s=0.25)
+        coroutine, task = work(0), asyncio.ensure_future(work(1))
+
+        async with in_order([coroutine, task, task, coroutine]):
+            await anyio.sleep(1.0)
+
+        assert sorted(work.trace) == [("0 cancelled", 1.25), ("1 cancelled", 1.25)]
+        assert task.cancelled()
+        assert anyio.current_time() == 1.25
+
+    strictly(run_asyncio, main)
+
+
+def test_a_coroutine_that_is_given_twice_and_never_started_is_closed(run: Run) -> None:
+    async def main() -> None:
+        work = Work((LONG_S,))
+        coroutine = work(0)
+
+        async with in_order([coroutine, coroutine]):
+            pass
+
+        assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+        assert work.running == set()
+
+    strictly(run, main)
+
+
+def test_an_interrupt_tells_each_position_of_what_is_given_twice(run: Run) -> None:
+    async def main() -> None:
+        twice = answer(0.5, "twice")
+
+        async with in_order([twice, answer(LONG_S, "b"), twice]) as results:
+            assert await anext(results) == "twice"
+            dropped = results.interrupt().dropped
+            assert (len(dropped), dropped[1]) == (2, twice)
+
+    strictly(run, main)
+
+
 def test_a_hundred_coroutines_are_not_held_back_by_any_bound(run: Run) -> None:
     async def main() -> None:
         assert await in_order(answer(1.0, index) for index in range(100)).collect() == list(range(100))
