@@ -5,7 +5,7 @@ a `ValueError`.
 """
 
 import inspect
-from collections.abc import AsyncIterable, Iterable, Iterator
+from collections.abc import AsyncIterable, Iterable, Iterator, Sequence
 from typing import cast
 
 
@@ -82,7 +82,7 @@ def told(error: BaseException | None, culprit: str, cancelled: type[BaseExceptio
     return replacement
 
 
-def joined(errors: list[BaseException]) -> BaseException:
+def joined(errors: Sequence[BaseException]) -> BaseException:
     """Return the one error, or a group of several."""
     if len(errors) == 1:
         return errors[0]

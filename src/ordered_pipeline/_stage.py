@@ -77,8 +77,8 @@ class Stage(Generic[T, R]):
         self._window: Window[T, R] = Window(
             prefetch, concurrency, buffer=buffer or 1, left=None if observer is None else self._tell_left
         )
-        self._dropped: list[Entry[T, R]] = []
-        self._errors: list[BaseException] = []
+        self._dropped: tuple[Entry[T, R], ...] = ()
+        self._errors: tuple[BaseException, ...] = ()
         # Which waits are under way, and which steps; attributes and not a state each, for several are true at
         # once.
         self._reading: bool = False
@@ -105,7 +105,7 @@ class Stage(Generic[T, R]):
         self._results: Spot = self._crew.spot()
         self._feeder: Spot = self._crew.spot()
         self._entered = self._may_ask = True
-        await self._crew.open(self._feed)
+        await self._crew.open(self._feed())
         return self
 
     async def __aexit__(
@@ -339,8 +339,9 @@ class Stage(Generic[T, R]):
             await self._park_feeder()
 
     def _drop(self) -> None:
-        for entry in self._window.close():
-            self._dropped.append(entry)
+        dropped = self._window.close()
+        self._dropped += dropped
+        for entry in dropped:
             self._tell("discarded", entry)
             if entry.ended:
                 self._note_exit(entry.error)
@@ -394,11 +395,11 @@ class Stage(Generic[T, R]):
         window, crew = self._window, self._crew
         stream = self._transform(entry.item)
         _errors.check_async_iterable("transform", stream)
-        entry.room = crew.spot()
         read, close = await _open(stream)
         try:
             while not window.closed:
                 if not window.has_buffer_room(entry):
+                    entry.room = entry.room or crew.spot()
                     struck = await entry.room.wait_shielded()
                     if not window.closed:
                         crew.give_back(struck)
@@ -484,7 +485,7 @@ class Stage(Generic[T, R]):
         # group.
         error = _errors.without(error, (self._crew.cancelled, GeneratorExit))
         if error is not None:
-            self._errors.append(error)
+            self._errors += (error,)
 
     def _tell(
         self,
@@ -498,7 +499,7 @@ class Stage(Generic[T, R]):
             getattr(self._observer, event)(entry.index, entry.item, self._crew.now(), *more)
         except Exception as error:  # noqa: BLE001  # an observer must not change what it observes
             self._observer = None
-            self._errors.append(error)
+            self._errors += (error,)
 
     def _tell_left(self, entry: Entry[T, R]) -> None:
         self._tell("discarded" if entry.skipped else "delivered", entry)

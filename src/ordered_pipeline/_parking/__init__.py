@@ -20,7 +20,8 @@ Rules kept here:
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol, TypeAlias
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeAlias
 
 from ordered_pipeline._window import Entry
 
@@ -61,8 +62,8 @@ class Crew(Protocol):
         """Return a new spot."""
         ...
 
-    async def open(self, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Start the feeding task."""
+    async def open(self, feed: Coroutine[Any, Any, None]) -> None:
+        """Start the feeding task, which runs *feed*."""
 
     async def join(self) -> None:
         """Wait until the feeding task has ended, whatever happens."""
@@ -112,6 +113,35 @@ class Crew(Protocol):
         """Close the source within the grace time."""
 
 
+class Stint(Protocol):
+    """Work of the running task that has a deadline; a context manager, to be left by the same task.
+
+    At the deadline it is cancelled as a stage cancels: on asyncio once, natively, and again when its grace
+    time is over. Leaving it swallows that cancellation, and no other. What would pass for a cancellation, or
+    for the end of an iteration, becomes a `RuntimeError`.
+
+    It may be left open across the yields of a sub-stream, which a stage iterates and closes in one task.
+    """
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its deadline has passed, and it was cancelled."""
+        ...
+
+    def end_at(self, deadline_s: float) -> None:
+        """Set the deadline, on the loop's clock; there is none before."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        """End."""
+        ...
+
+
 def muster(timeout_s: float | None, grace_s: float) -> Crew:
     """Return the crew of the running event loop.
 
@@ -130,3 +160,20 @@ def muster(timeout_s: float | None, grace_s: float) -> Crew:
     from ordered_pipeline._parking._asyncio import AsyncioCrew  # noqa: PLC0415  # likewise
 
     return AsyncioCrew(timeout_s, grace_s)
+
+
+def stint(culprit: str, grace_s: float) -> Stint:
+    """Return a stint on the running event loop.
+
+    Args:
+        culprit: Whose work it is, for messages.
+        grace_s: Clean-up time when it is cancelled.
+    """
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        from ordered_pipeline._parking._trio import TrioStint  # noqa: PLC0415  # only where trio runs
+
+        return TrioStint(culprit)
+    from ordered_pipeline._parking._asyncio_stint import AsyncioStint  # noqa: PLC0415  # likewise
+
+    return AsyncioStint(culprit, grace_s)

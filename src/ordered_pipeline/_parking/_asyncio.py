@@ -5,16 +5,15 @@ import math
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from functools import partial
 from typing import Any, Final, cast
 
 import anyio
 
 from ordered_pipeline._parking import AnyEntry, Watch
+from ordered_pipeline._parking._asyncio_stint import CUT_AGAIN_S, call_off
 
-# Grace time is over: cancelled at once, at the next step, and then at growing intervals, from this one on.
-# What outlasts every cancellation, as an inner stage does while it cleans up, must not keep the loop busy.
-_CUT_AGAIN_S: Final = 1 / 1024
+# An eager task runs its first step at once: a transform that never suspends costs the loop nothing.
+_EAGERLY: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
 class AsyncioSpot:
@@ -80,19 +79,13 @@ class AsyncioCrew:
         self.threshold: Awaitable[None] | None = _Threshold()
         # Where the user has set a task factory, that makes the tasks; else the constructor itself, for
         # asyncio.create_task takes no eager_start before Python 3.14.
-        self._make: Callable[..., asyncio.Task[None]] | None = None
-        if self._loop.get_task_factory() is None:
-            self._make = partial(asyncio.Task, loop=self._loop)
-            if sys.version_info >= (3, 12):
-                # An eager task runs its first step at once: a transform that never suspends costs the loop
-                # nothing.
-                self._make = partial(self._make, eager_start=True)
-                self.threshold = None
+        self._has_factory: bool = self._loop.get_task_factory() is not None
+        if _EAGERLY and not self._has_factory:
+            self.threshold = None
         self._owner: asyncio.Task[Any] | None = asyncio.current_task()
         self._feeder: asyncio.Task[None] | None = None
         self._cutter: asyncio.Handle | None = None
         self._stops: int = 0
-        self._gone: AsyncioSpot = AsyncioSpot(self._loop)
         self._struck: BaseException | None = None
 
     def now(self) -> float:
@@ -103,13 +96,13 @@ class AsyncioCrew:
         """Return a new spot."""
         return AsyncioSpot(self._loop)
 
-    async def open(self, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Start the feeding task."""
+    async def open(self, feed: Coroutine[Any, Any, None]) -> None:
+        """Start the feeding task, which runs *feed*."""
         coroutine = self._feed(feed)
         coroutine.send(None)
         self._feeder = self._loop.create_task(coroutine)
 
-    async def _feed(self, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _feed(self, feed: Coroutine[Any, Any, None]) -> None:
         try:
             await _Threshold()
         except asyncio.CancelledError as error:
@@ -117,15 +110,16 @@ class AsyncioCrew:
             self.give_back(error)
         # Not left to open(): a loop with eager tasks gets here before create_task returns.
         self._feeder = asyncio.current_task()
-        await feed()
+        await feed
 
     async def join(self) -> None:
         """Wait until the feeding task has ended, whatever happens."""
         feeder = self._feeder
         assert feeder is not None  # noqa: S101  # open() came first
         if not feeder.done():
-            feeder.add_done_callback(lambda _: self._gone.wake())
-            self._struck = await self._gone.wait_shielded()
+            gone = self.spot()
+            feeder.add_done_callback(lambda _: gone.wake())
+            self._struck = await gone.wait_shielded()
         # It may be about to fail with an exception whose frames refer to the stage.
         self._owner = None
 
@@ -173,24 +167,24 @@ class AsyncioCrew:
             entry.timer = self._loop.call_later(self._timeout_s, self._time_out, entry)
         if self.threshold is not None:
             coroutine.send(None)
-        if self._make is not None:
-            entry.carrier = self._make(coroutine, context=entry.context)
-        else:
+        if self._has_factory:
             # Through the context, not with it as an argument: not every task factory takes one.
             entry.carrier = entry.context.run(self._loop.create_task, coroutine)
+        else:
+            entry.carrier = asyncio.Task(coroutine, loop=self._loop, context=entry.context, **_EAGERLY)
 
     def _time_out(self, entry: AnyEntry) -> None:
         entry.timed_out = True
         self._cancel(entry)
 
     def _cancel(self, entry: AnyEntry) -> None:
-        if not entry.closing:
+        if not entry.closing and not call_off(entry.carrier):
             entry.carrier.cancel()
         entry.timer = self._loop.call_later(self._grace_s, self._cut, entry)
 
     def _cut(self, entry: AnyEntry, again_s: float = 0.0) -> None:
         entry.carrier.cancel()
-        entry.timer = self._loop.call_later(again_s, self._cut, entry, 2 * again_s or _CUT_AGAIN_S)
+        entry.timer = self._loop.call_later(again_s, self._cut, entry, 2 * again_s or CUT_AGAIN_S)
 
     def in_time(self, entry: AnyEntry) -> bool:
         """Return whether *entry* has not timed out; from now on it cannot."""
@@ -216,7 +210,7 @@ class AsyncioCrew:
 
     def _cut_feeder(self, again_s: float = 0.0) -> None:
         self._cancel_feeder()
-        self._cutter = self._loop.call_later(again_s, self._cut_feeder, 2 * again_s or _CUT_AGAIN_S)
+        self._cutter = self._loop.call_later(again_s, self._cut_feeder, 2 * again_s or CUT_AGAIN_S)
 
     async def reading_stopped(self) -> BaseException | None:
         """Note that the read has ended, and take in a cancellation that came too late for it."""

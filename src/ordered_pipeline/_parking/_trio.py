@@ -6,10 +6,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import nullcontext
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import trio
 
+from ordered_pipeline import _errors
 from ordered_pipeline._parking import AnyEntry
 
 if TYPE_CHECKING:
@@ -78,16 +80,16 @@ class TrioCrew:
         """Return a new spot."""
         return TrioSpot()
 
-    async def open(self, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Start the feeding task."""
+    async def open(self, feed: Coroutine[Any, Any, None]) -> None:
+        """Start the feeding task, which runs *feed*."""
         nursery = await self._outer.__aenter__()
         nursery.start_soon(self._host, feed)
 
-    async def _host(self, feed: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _host(self, feed: Coroutine[Any, Any, None]) -> None:
         async with trio.open_nursery() as self._workers:
             self._workers.cancel_scope.shield = True
             with self._reading:
-                await feed()
+                await feed
             self._workers.cancel_scope.cancel()
 
     async def join(self) -> None:
@@ -158,6 +160,40 @@ class TrioCrew:
         """Close the source within the grace time."""
         self._reading.deadline = trio.current_time() + self._grace_s
         await close()
+
+
+class TrioStint:
+    """Work of the running task that has a deadline."""
+
+    def __init__(self, culprit: str) -> None:
+        self._culprit: str = culprit
+        self._scope: trio.CancelScope = trio.CancelScope()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its deadline has passed, and it was cancelled."""
+        return self._scope.cancel_called
+
+    def end_at(self, deadline_s: float) -> None:
+        """Set the deadline, on the loop's clock."""
+        self._scope.deadline = deadline_s
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._scope.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        """End; nothing is left of the stint's own cancellation."""
+        if self._scope.__exit__(kind, error, traceback):
+            return True
+        if isinstance(error, StopIteration | StopAsyncIteration):
+            told = _errors.told(error, self._culprit, trio.Cancelled)
+            assert told is not None  # noqa: S101  # for the type checker
+            raise told
+        return False
 
 
 @types.coroutine

@@ -1,0 +1,228 @@
+"""Stints: work with a deadline, cancelled as a stage cancels."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+
+import anyio
+import pytest
+
+from ordered_pipeline import ordered_flat_map
+from ordered_pipeline._parking import stint
+from tests.conftest import Run
+from tests.core.probes import on_trio
+
+
+async def clean_up(seconds: float) -> None:
+    """Take so long, written as each event loop has it."""
+    with anyio.CancelScope(shield=on_trio()):
+        await anyio.sleep(seconds)
+
+
+def test_work_in_time_is_left_alone(run: Run) -> None:
+    async def main() -> None:
+        with stint("the work", 1.0) as work:
+            work.end_at(anyio.current_time() + 2.0)
+            await anyio.sleep(1.0)
+        await anyio.sleep(5.0)
+        assert not work.is_over
+
+    run(main)
+
+
+def test_at_its_deadline_work_is_cancelled_and_what_follows_is_not(run: Run) -> None:
+    async def main() -> None:
+        with stint("the work", 1.0) as work:
+            work.end_at(anyio.current_time() + 2.0)
+            await anyio.sleep_forever()
+        assert work.is_over
+        assert anyio.current_time() == 2.0
+        await anyio.sleep(5.0)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("deadlines_s", "ended_s"), [((1.0, 3.0), 3.0), ((3.0, 1.0), 1.0), ((1.0, math.inf, 2.0), 2.0)]
+)
+def test_the_last_deadline_counts(run: Run, deadlines_s: tuple[float, ...], ended_s: float) -> None:
+    async def main() -> None:
+        with stint("the work", 1.0) as work:
+            for deadline_s in deadlines_s:
+                work.end_at(deadline_s)
+                await anyio.sleep(0.25)
+            await anyio.sleep_forever()
+        assert anyio.current_time() == ended_s
+
+    run(main)
+
+
+def test_a_deadline_that_has_moved_away_for_good_ends_nothing(run: Run) -> None:
+    async def main() -> None:
+        with stint("the work", 1.0) as work:
+            work.end_at(1.0)
+            work.end_at(math.inf)
+            await anyio.sleep(5.0)
+        assert not work.is_over
+
+    run(main)
+
+
+def test_clean_up_has_its_time(run: Run) -> None:
+    cleaned: list[float] = []
+
+    async def main() -> None:
+        with stint("the work", 1.0) as work:
+            work.end_at(2.0)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                await clean_up(0.75)
+                cleaned.append(anyio.current_time())
+        assert cleaned == [2.75]
+
+    run(main)
+
+
+def test_clean_up_that_takes_too_long_is_cut_on_asyncio(run_asyncio: Run) -> None:
+    async def main() -> None:
+        with stint("the work", 1.0) as work:
+            work.end_at(2.0)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                await anyio.sleep(100.0)
+        assert anyio.current_time() == 3.0
+        await anyio.sleep(1.0)
+
+    run_asyncio(main)
+
+
+def test_clean_up_that_outlasts_every_cancellation_is_cancelled_again_and_again(run_asyncio: Run) -> None:
+    struck: list[float] = []
+
+    async def main() -> None:
+        with stint("the work", 1.0) as work:
+            work.end_at(2.0)
+            while anyio.current_time() < 4.0:
+                try:
+                    await anyio.sleep(10.0)
+                except asyncio.CancelledError:
+                    struck.append(anyio.current_time())
+        assert struck[:3] == [2.0, 3.0, 3.0]
+        assert len(struck) < 20
+        await anyio.sleep(1.0)
+
+    run_asyncio(main)
+
+
+def test_an_error_of_the_work_comes_out_as_it_is(run: Run) -> None:
+    failure = ValueError("bad")
+
+    async def main() -> None:
+        with pytest.raises(ValueError, match="bad") as raised, stint("the work", 1.0):
+            raise failure
+        assert raised.value is failure
+
+    run(main)
+
+
+def test_what_would_end_an_iteration_becomes_an_error(run: Run) -> None:
+    async def main() -> None:
+        told = pytest.raises(RuntimeError, match="the work raised StopAsyncIteration")
+        with told as raised, stint("the work", 1.0):
+            raise StopAsyncIteration
+        assert isinstance(raised.value.__cause__, StopAsyncIteration)
+
+    run(main)
+
+
+def test_a_cancellation_that_nobody_asked_for_becomes_an_error(run_asyncio: Run) -> None:
+    async def main() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        told = pytest.raises(RuntimeError, match="the work was cancelled, but not by the stage")
+        with told as raised, stint("the work", 1.0):
+            await future
+        assert isinstance(raised.value.__cause__, asyncio.CancelledError)
+
+    run_asyncio(main)
+
+
+def test_a_scope_that_is_cancelled_around_it_ends_it(run: Run) -> None:
+    async def main() -> None:
+        with anyio.move_on_after(1.0) as scope:
+            with stint("the work", 1.0) as work:
+                work.end_at(2.0)
+                await anyio.sleep_forever()
+        assert scope.cancelled_caught
+        assert not work.is_over
+        assert anyio.current_time() == 1.0
+
+    run(main)
+
+
+def test_a_task_that_is_cancelled_ends_its_stint(run_asyncio: Run) -> None:
+    async def work() -> None:
+        with stint("the work", 1.0) as it:
+            it.end_at(2.0)
+            await anyio.sleep_forever()
+
+    async def main() -> None:
+        task = asyncio.create_task(work())
+        await asyncio.sleep(1.0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert anyio.current_time() == 1.0
+
+    run_asyncio(main)
+
+
+class Cleaning:
+    """A sub-stream whose work is not done in time, and that goes on when it has cleaned up."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error: Exception | None = error
+        self.cleaned_s: float | None = None
+        self.left_s: float | None = None
+
+    async def results(self, _: int) -> AsyncIterator[int]:
+        try:
+            with stint("the work", 1.0) as work:
+                work.end_at(2.0)
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    await clean_up(0.75)
+                    self.cleaned_s = anyio.current_time()
+                    if self.error is not None:
+                        raise self.error
+            await anyio.sleep_forever()
+            yield 1
+        finally:
+            self.left_s = anyio.current_time()
+
+
+def test_a_stage_that_is_left_during_the_clean_up_does_not_cut_it(run: Run) -> None:
+    """A stage cancels once, and the stint was first. What follows the clean-up is cancelled then."""
+
+    async def main() -> None:
+        work = Cleaning()
+        async with ordered_flat_map(work.results, [1]):
+            await anyio.sleep(2.25)
+        assert (work.cleaned_s, work.left_s) == (2.75, 2.75)
+
+    run(main)
+
+
+def test_what_such_clean_up_fails_with_comes_out(run: Run) -> None:
+    async def main() -> None:
+        work = Cleaning(ValueError("bad"))
+        with pytest.raises(ValueError, match="bad") as raised:
+            async with ordered_flat_map(work.results, [1]):
+                await anyio.sleep(2.25)
+        assert raised.value is work.error
+        assert (work.cleaned_s, work.left_s) == (2.75, 2.75)
+
+    run(main)
