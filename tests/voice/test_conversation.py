@@ -210,6 +210,8 @@ def test_without_barge_in_a_reply_sounds_to_its_end_and_the_ears_get_silence(run
             self.heard = b""
 
         async def transcribe(self, audio: AsyncIterable[bytes], /) -> AsyncIterator[Transcript]:
+            # The sound begins and ends between two frames.
+            await anyio.sleep(0.0625)
             yield Transcript("Hello.", "final")
             async for frame in audio:
                 self.heard += frame
@@ -222,7 +224,7 @@ def test_without_barge_in_a_reply_sounds_to_its_end_and_the_ears_get_silence(run
     [(_, start_s, _), *_, (_, _, end_s)] = sounds(it)
     silent = [place for place, byte in enumerate(it.stt.heard[::256]) if byte == 0]
     # Frames of an eighth of a second, each given when it is over.
-    assert (start_s, end_s) == (0.25, 2.25)
+    assert (start_s, end_s) == (0.3125, 2.3125)
     assert silent == list(range(2, 18))
 
 

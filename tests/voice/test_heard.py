@@ -6,7 +6,7 @@ from ordered_pipeline.voice._take import Take
 
 TEXT = "one two three four"
 # A quarter of a second each, and one of silence between the second and the third.
-WORDS = [Word("one", 0.0, 0.25), Word("two", 0.25, 0.5), Word("three", 0.75, 1.0), Word("four", 1.0, 1.25)]
+WORDS = (Word("one", 0.0, 0.25), Word("two", 0.25, 0.5), Word("three", 0.75, 1.0), Word("four", 1.0, 1.25))
 
 
 def take(

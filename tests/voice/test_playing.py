@@ -5,13 +5,21 @@ import math
 import anyio
 import pytest
 
-from ordered_pipeline.testing import ClipFault, RecordingPlayer
-from ordered_pipeline.voice import AudioChunk, Clip, PlayerCapabilities, Segment
+from ordered_pipeline.testing import ClipFault, RecordingPlayer, SpeechScript
+from ordered_pipeline.voice import (
+    AudioChunk,
+    Clip,
+    Playback,
+    PlaybackResult,
+    PlayerCapabilities,
+    Segment,
+    speak,
+)
 from ordered_pipeline.voice._playing import Playing
 from ordered_pipeline.voice._take import Take
 from tests.conftest import Run
 from tests.voice.players import HardPlayer
-from tests.voice.turns import FORMAT, Bounded, audio
+from tests.voice.turns import FORMAT, Bounded, audio, voice_of
 
 
 @pytest.fixture
@@ -32,11 +40,13 @@ async def play_all(playing: Playing, *clips: tuple[Take, Clip]) -> list[float]:
     """Play one clip after another, and return when each was wanted."""
     wanted: list[float] = []
     async with anyio.create_task_group() as tasks:
-        for take, clip in clips:
-            if await playing.ready():
-                take.clip = clip
-                wanted.append(anyio.current_time())
-                await playing.play(take, clip, tasks)
+        tasks.start_soon(playing.watch)
+        with playing.calls():
+            for take, clip in clips:
+                if await playing.ready():
+                    take.clip = clip
+                    wanted.append(anyio.current_time())
+                    await playing.play(take, clip)
         await playing.over()
     return wanted
 
@@ -148,5 +158,42 @@ def test_a_clip_that_was_cut_while_it_was_made_is_not_awaited_for_ever(run: Run)
             playing.drop()
         assert take.result is not None
         assert take.result.outcome == "cleared"
+
+    run(main)
+
+
+class Hasty:
+    """A player that is done with each clip after an eighth of a second, whatever is still to come."""
+
+    capabilities = PlayerCapabilities()
+
+    async def clear(self) -> None:
+        pass
+
+    async def play(self, clip: Clip, /) -> Playback:
+        del clip
+        return DoneSoon()
+
+
+class DoneSoon:
+    async def started(self) -> float:
+        return 0.0
+
+    async def finished(self) -> PlaybackResult:
+        await anyio.sleep(0.125)
+        return PlaybackResult("completed", 0.125)
+
+    def position_s(self) -> float | None:
+        return None
+
+
+def test_a_voice_does_not_wait_for_a_player_that_is_done_with_its_clip(run: Run) -> None:
+    """More chunks come than a clip holds."""
+    voice = voice_of(SpeechScript(audio_s=2.0, chunk_s=1 / 1024, pace=1.0))
+
+    async def main() -> None:
+        async with speak("It is late.", tts=voice, player=Hasty()) as reply:
+            await reply.finished()
+        assert voice.requests[0].outcome == "completed"
 
     run(main)

@@ -55,7 +55,7 @@ def test_a_chunk_of_whole_samples_passes_as_it_is(run: Run) -> None:
 
         (passed,) = await chunks_of(recording.clip)
         assert passed is chunk
-        assert take.words == [Word("It", 0.0, 0.015625)]
+        assert take.words == (Word("It", 0.0, 0.015625),)
 
     run(main)
 
@@ -92,15 +92,17 @@ def test_a_player_that_has_enough_holds_the_recording_up(run: Run) -> None:
     async def main() -> None:
         recording = recording_of(new_take())
         for _ in range(MOST_CHUNKS):
+            assert not recording.is_full
             await recording.add(AudioChunk(LOUD))
-        assert not recording.is_held_up
+        assert recording.is_full
+        assert recording.clip is not None
 
-        with anyio.move_on_after(1.0):
+        with anyio.move_on_after(1.0) as waiting:
             await recording.add(AudioChunk(LOUD))
+        assert waiting.cancelled_caught
+        await anext(recording.clip)
 
-        assert recording.is_held_up
-        recording.begin(FORMAT)
-        assert not recording.is_held_up
+        assert not recording.is_full
 
     run(main)
 
@@ -135,7 +137,7 @@ def test_audio_of_a_second_voice_follows_that_of_the_first(run: Run) -> None:
         assert first.data == LOUD * 256
         assert len(second.data) == 512
         assert take.audio_s == 0.5
-        assert take.words == [Word("late.", 0.25, 0.5)]
+        assert take.words == (Word("late.", 0.25, 0.5),)
 
     run(main)
 

@@ -1,23 +1,25 @@
 """Requests by themselves; what a reply makes of them is in test_speech.py."""
 
-import math
-from collections.abc import Callable
+import inspect
+from collections.abc import AsyncIterator, Coroutine
 
 import anyio
 import pytest
 
 from ordered_pipeline.testing import ScriptedTextToSpeech, SpeechScript
-from ordered_pipeline.voice import Segment
-from ordered_pipeline.voice._recording import Recording
-from ordered_pipeline.voice._requests import Request
-from ordered_pipeline.voice._take import Take
+from ordered_pipeline.voice import AudioChunk, Segment
+from ordered_pipeline.voice._requests import HedgedRequest, request
 from tests.conftest import Run
 from tests.voice.turns import FORMAT, Bounded, VoiceFailure, audio, voice_of
 
 ONE = Segment(0, "It is late.")
 FRAMES = SpeechScript(first_audio_s=0.5, audio_s=1.0, chunk_s=0.25, pace=1.0)
 HANGS = SpeechScript(breaks_after_s=0.0)
-HEDGES = (None, 8.0, 0.25)
+FIRST, SECOND = VoiceFailure("first"), VoiceFailure("second")
+
+
+def fails(after_s: float, error: Exception) -> SpeechScript:
+    return SpeechScript(first_audio_s=after_s, breaks_after_s=0.0, error=error)
 
 
 @pytest.fixture
@@ -25,155 +27,148 @@ def run(run: Run) -> Bounded:
     return Bounded(run)
 
 
-def new_recording() -> Recording:
-    recording = Recording(Take(ONE, last_delta_s=0.0, text_ready_s=0.0), FORMAT, is_streaming=True)
-    recording.begin(FORMAT)
-    return recording
+class Asked:
+    """A voice that is asked for a segment, and when it is."""
+
+    def __init__(self, *scripts: SpeechScript) -> None:
+        self.voice: ScriptedTextToSpeech = voice_of(*scripts)
+        self.times: list[float] = []
+
+    def __call__(self) -> AsyncIterator[AudioChunk]:
+        self.times.append(anyio.current_time())
+        return request(self.voice, ONE)
+
+    def hedged(self, after_s: float = 0.25) -> HedgedRequest:
+        return HedgedRequest(self, after_s=after_s, grace_s=1.0)
 
 
-def request_to(
-    voice: ScriptedTextToSpeech,
-    hedge_after_s: float | None,
-    recording: Recording | None = None,
-    asked: Callable[[], None] = lambda: None,
-) -> Request:
-    return Request(
-        voice, ONE, recording or new_recording(), asked=asked, hedge_after_s=hedge_after_s, grace_s=1.0
-    )
-
-
-async def goes_on(request: Request, until_s: float = math.inf) -> bool:
-    """Wait for news; return whether there are, and not the end."""
+async def heard(chunks: HedgedRequest) -> bytes:
+    """Return all audio, and close."""
     try:
-        return await request.next(until_s)
-    except StopAsyncIteration:
-        return False
+        return b"".join([chunk.data async for chunk in chunks])
+    finally:
+        await chunks.aclose()
 
 
-async def heard(recording: Recording) -> bytes:
-    assert recording.clip is not None
-    recording.clip.end()
-    return await recording.clip.collect()
+# One request
 
 
-@pytest.mark.parametrize("hedge_after_s", HEDGES)
-def test_a_request_tells_of_its_first_audio_and_of_its_end(run: Run, hedge_after_s: float | None) -> None:
-    recording = new_recording()
-    news: list[float] = []
+class Mute:
+    """A voice that is none."""
+
+    format = FORMAT
+
+    def __init__(self, answer: object) -> None:
+        self.answer: object = answer
+
+    def synthesize(self, _: Segment, /) -> object:
+        return self.answer
+
+
+async def coroutine() -> bytes:
+    raise AssertionError("nobody awaits this")
+
+
+def test_what_can_not_be_iterated_is_refused() -> None:
+    with pytest.raises(TypeError, match="what a voice returns must be an async iterator of chunks, got b'x'"):
+        request(Mute(b"x"), ONE)  # type: ignore[arg-type]  # the mistake
+
+
+def test_a_coroutine_is_refused_and_closed() -> None:
+    made: Coroutine[object, object, bytes] = coroutine()
+
+    with pytest.raises(TypeError, match="what a voice returns must be an async iterator of chunks"):
+        request(Mute(made), ONE)  # type: ignore[arg-type]  # the mistake
+
+    assert inspect.getcoroutinestate(made) == inspect.CORO_CLOSED
+
+
+# A second one
+
+
+@pytest.mark.parametrize(("after_s", "times"), [(8.0, [0.0]), (0.25, [0.0, 0.25])])
+def test_a_voice_is_asked_a_second_time_if_it_has_not_answered_by_then(
+    run: Run, after_s: float, times: list[float]
+) -> None:
+    ask = Asked(FRAMES)
 
     async def main() -> None:
-        async with request_to(voice_of(FRAMES), hedge_after_s, recording) as request:
-            while await goes_on(request):
-                news.append(anyio.current_time())
-            assert anyio.current_time() == 1.25
-        assert news == [0.5]
-        assert await heard(recording) == audio(0, ONE.text, 1.0)
+        assert await heard(ask.hedged(after_s)) == audio(0, ONE.text, 1.0)
+        assert anyio.current_time() == 1.25
+        assert ask.times == times
+        assert ask.voice.running == 0
 
     run(main)
 
 
-@pytest.mark.parametrize("hedge_after_s", HEDGES)
-def test_an_error_of_the_voice_comes_out(run: Run, hedge_after_s: float | None) -> None:
-    failure = VoiceFailure("voice")
-    voice = voice_of(SpeechScript(first_audio_s=0.5, audio_s=1.0, breaks_after_s=0.5, error=failure))
+@pytest.mark.parametrize("after_s", [8.0, 0.25])
+def test_an_error_in_the_middle_comes_out(run: Run, after_s: float) -> None:
+    ask = Asked(SpeechScript(first_audio_s=0.5, audio_s=1.0, breaks_after_s=0.5, error=FIRST))
 
     async def main() -> None:
         with pytest.raises(VoiceFailure) as raised:
-            async with request_to(voice, hedge_after_s) as request:
-                while await goes_on(request):
-                    pass
-        assert raised.value is failure
+            await heard(ask.hedged(after_s))
+        assert raised.value is FIRST
 
     run(main)
 
 
-@pytest.mark.parametrize("hedge_after_s", HEDGES)
-def test_news_are_waited_for_so_long_and_no_longer(run: Run, hedge_after_s: float | None) -> None:
-    voice = voice_of(HANGS)
+def test_a_request_that_was_never_iterated_asks_nobody(run: Run) -> None:
+    ask = Asked(HANGS)
 
     async def main() -> None:
-        async with request_to(voice, hedge_after_s) as request:
-            for until_s in (0.125, 0.25, 1.0, 1.0):
-                assert not await request.next(until_s)
-                assert anyio.current_time() == until_s
-        assert voice.running == 0
+        await ask.hedged().aclose()
+        assert ask.times == []
 
     run(main)
 
 
-@pytest.mark.parametrize("hedge_after_s", HEDGES)
-def test_a_request_may_be_left_before_it_was_waited_for(run: Run, hedge_after_s: float | None) -> None:
-    voice = voice_of(HANGS)
+def test_closing_cancels_both(run: Run) -> None:
+    ask = Asked(HANGS)
 
     async def main() -> None:
-        async with request_to(voice, hedge_after_s):
-            pass
-        assert voice.running == 0
+        with anyio.move_on_after(1.0) as scope:
+            await heard(ask.hedged())
+        assert scope.cancelled_caught
+        assert [request.outcome for request in ask.voice.requests] == ["cancelled", "cancelled"]
+        assert ask.voice.running == 0
+        assert anyio.current_time() == 1.0
 
     run(main)
 
 
-@pytest.mark.parametrize("hedge_after_s", HEDGES)
-def test_waits_that_are_given_up_lose_nothing(run: Run, hedge_after_s: float | None) -> None:
-    recording = new_recording()
-
-    async def main() -> None:
-        async with request_to(voice_of(FRAMES), hedge_after_s, recording) as request:
-            for sixteenths in range(1, 8):
-                assert not await request.next(sixteenths / 16)
-            while await goes_on(request):
-                pass
-        assert await heard(recording) == audio(0, ONE.text, 1.0)
-
-    run(main)
-
-
-@pytest.mark.parametrize(("hedge_after_s", "times"), [(None, [0.0]), (8.0, [0.0]), (0.25, [0.0, 0.25])])
-def test_each_time_the_voice_is_asked_is_told(
-    run: Run, hedge_after_s: float | None, times: list[float]
-) -> None:
-    asked: list[float] = []
-
-    async def main() -> None:
-        voice = voice_of(FRAMES)
-        tell = lambda: asked.append(anyio.current_time())  # noqa: E731  # not worth a name of its own
-        async with request_to(voice, hedge_after_s, asked=tell) as request:
-            while await goes_on(request):
-                pass
-        assert asked == times
-
-    run(main)
-
-
-def test_nothing_is_recorded_of_who_answers_second(run: Run) -> None:
+def test_nothing_is_heard_of_who_answers_second(run: Run) -> None:
     """Both answer at the same instant: the one is not cancelled before the other has spoken."""
-    recording = new_recording()
-    voice = voice_of(
-        SpeechScript(first_audio_s=0.5, audio_s=1.0), SpeechScript(first_audio_s=0.25, audio_s=1.0)
-    )
+    ask = Asked(SpeechScript(first_audio_s=0.5, audio_s=1.0), SpeechScript(first_audio_s=0.25, audio_s=1.0))
 
     async def main() -> None:
-        async with request_to(voice, 0.25, recording) as request:
-            while await goes_on(request):
-                pass
-        assert await heard(recording) == audio(0, ONE.text, 1.0)
+        assert await heard(ask.hedged()) == audio(0, ONE.text, 1.0)
 
     run(main)
 
 
-def test_a_failure_of_the_one_is_not_forgotten_while_the_other_is_waited_for(run: Run) -> None:
-    first, second = VoiceFailure("first"), VoiceFailure("second")
-    voice = voice_of(
-        SpeechScript(first_audio_s=0.5, breaks_after_s=0.0, error=first),
-        SpeechScript(first_audio_s=0.75, breaks_after_s=0.0, error=second),
-    )
+def test_a_failure_before_the_second_request_is_the_end(run: Run) -> None:
+    ask = Asked(fails(0.125, FIRST), FRAMES)
 
     async def main() -> None:
-        async with request_to(voice, 0.25) as request:
-            assert not await request.next(0.75)
-            with pytest.raises(VoiceFailure) as raised:
-                await request.next(math.inf)
-            assert raised.value is first
-            assert anyio.current_time() == 1.0
+        with pytest.raises(VoiceFailure) as raised:
+            await heard(ask.hedged())
+        assert raised.value is FIRST
+        assert ask.times == [0.0]
+
+    run(main)
+
+
+@pytest.mark.parametrize(("first_s", "second_s", "told"), [(0.5, 0.75, FIRST), (1.5, 0.5, SECOND)])
+def test_of_two_failures_the_first_comes_out_when_both_are_there(
+    run: Run, first_s: float, second_s: float, told: Exception
+) -> None:
+    ask = Asked(fails(first_s, FIRST), fails(second_s, SECOND))
+
+    async def main() -> None:
+        with pytest.raises(VoiceFailure) as raised:
+            await heard(ask.hedged())
+        assert raised.value is told
+        assert anyio.current_time() == max(first_s, 0.25 + second_s)
 
     run(main)

@@ -446,7 +446,7 @@ def test_if_all_requests_hang_the_reply_ends_with_a_time_out(run: Run) -> None:
 
 WORDS = "one two three four five six"
 # All characters last for a sixteenth of a second: it breaks off inside "three".
-HALF = SpeechScript(chunk_s=0.25, breaks_after_s=0.75, error=FIRST, word_times=True)
+HALF = SpeechScript(chunk_s=0.25, pace=1.0, breaks_after_s=0.75, error=FIRST, word_times=True)
 REST = " three four five six"
 
 
@@ -482,7 +482,7 @@ def test_the_rest_of_a_segment_is_spoken_from_the_last_whole_word_on(run: Run) -
 
 def test_without_word_times_the_rest_goes_by_the_speaking_rate(run: Run) -> None:
     """The voice has spoken 16 characters a second before."""
-    voice = breaking(SpeechScript(chunk_s=0.25, breaks_after_s=0.75, error=FIRST), SpeechScript())
+    voice = breaking(SpeechScript(chunk_s=0.25, pace=1.0, breaks_after_s=0.75, error=FIRST), SpeechScript())
 
     async def main() -> Outcome:
         text = "This is the first of them. " + WORDS
@@ -511,7 +511,7 @@ def test_a_rest_that_fails_is_asked_of_the_next_voice(run: Run) -> None:
 def test_a_rest_of_almost_nothing_is_not_spoken(run: Run) -> None:
     text = "one two three four five ?!"
     voice = breaking(
-        SpeechScript(chunk_s=0.25, breaks_after_s=1.5, error=FIRST, word_times=True), SpeechScript()
+        SpeechScript(chunk_s=0.25, pace=1.0, breaks_after_s=1.5, error=FIRST, word_times=True), SpeechScript()
     )
 
     async def main() -> Outcome:

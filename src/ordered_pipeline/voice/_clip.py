@@ -53,9 +53,14 @@ class Clip:
         """Return all audio that is still to come, in one piece."""
         return b"".join([chunk.data async for chunk in self])
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so many chunks wait for the player that `put` waits, too."""
+        return len(self._chunks) >= MOST_CHUNKS and not self._is_over
+
     async def put(self, chunk: AudioChunk) -> None:
         """Append *chunk*; waits while many chunks wait for the player. After `end` it is dropped."""
-        while len(self._chunks) >= MOST_CHUNKS and not self._is_over:
+        while self.is_full:
             await self._wait()
         if not self._is_over:
             self._chunks.append(chunk)

@@ -9,17 +9,18 @@ Rules kept here:
 """
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, final
 
 import anyio
-from anyio.abc import TaskGroup
 
+from ordered_pipeline._parking import Stint, stint
 from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._clip import Clip
 from ordered_pipeline.voice._misuse import check_playback
-from ordered_pipeline.voice._roles import Playback, PlaybackResult, Player
+from ordered_pipeline.voice._roles import PlaybackResult, Player
 from ordered_pipeline.voice._take import Take
 
 # How long after a clip should have been over the player's word for it is waited for.
@@ -47,13 +48,21 @@ class Playing:
         self._fail: Callable[[Exception], None] = fail
         self._changed: Bell = Bell()
         self._is_dropped: bool = False
-        # The call of `play` that is under way.
-        self._call: anyio.CancelScope | None = None
+        self._calls: anyio.CancelScope | None = None
+        self._is_called: bool = False
         # The takes whose clips were handed over and have not ended, oldest first.
-        self._unfinished: list[Take] = []
+        self._unfinished: deque[Take] = deque()
+        # The wait for the end of the oldest.
+        self._patience: Stint | None = None
         self._busy_until_s: float = 0.0
         # From then on no clip is waited for.
         self._given_up_s: float = math.inf
+        self._is_over: bool = False
+
+    def calls(self) -> anyio.CancelScope:
+        """Return the scope that `play` is to be called in: a call that does not end can be cut."""
+        self._calls = anyio.CancelScope()
+        return self._calls
 
     async def ready(self) -> bool:
         """Wait until the player may be given a clip; return whether it ever may."""
@@ -62,8 +71,10 @@ class Playing:
         return not self._is_dropped
 
     async def over(self) -> None:
-        """Wait until all clips that the player was given have ended."""
-        await self._until(lambda: not self._unfinished)
+        """Wait until all clips that the player was given have ended; it is given no other one."""
+        await self._until(self._is_idle)
+        self._is_over = True
+        self._changed.ring()
 
     def drop(self) -> None:
         """Hand over nothing more, from this instant."""
@@ -78,60 +89,92 @@ class Playing:
         )
         self._changed.ring()
 
-    async def play(self, take: Take, clip: Clip, tasks: TaskGroup) -> None:
-        """Give the clip of *take* to the player, which is ready; one of *tasks* waits for its end."""
+    async def play(self, take: Take, clip: Clip) -> None:
+        """Give the clip of *take* to the player, which is ready; within the scope of `calls`."""
         self._unfinished.append(take)
         take.play_asked_s = anyio.current_time()
+        self._is_called = True
         try:
-            with anyio.CancelScope() as self._call:
-                playback = await self._player.play(clip)
-                check_playback(playback)
-                take.playback = playback
-                take.accepted_s = anyio.current_time()
+            playback = await self._player.play(clip)
+            check_playback(playback)
+            take.playback = playback
+            take.accepted_s = anyio.current_time()
         except Exception as error:  # noqa: BLE001  # a player that is gone ends the reply
             take.result = PlaybackResult("failed", 0.0)
             self._fail(error)
-        self._call = None
-        if take.playback is not None:
-            tasks.start_soon(self._watch, take, take.playback)
-        else:
-            take.result = take.result or PlaybackResult("cleared", 0.0)
-            take.doubt_s = _possible_s(take)
-            self._unfinished.remove(take)
-        self._changed.ring()
-
-    async def _watch(self, take: Take, playback: Playback) -> None:
-        try:
-            with anyio.CancelScope(deadline=self._given_up_s, shield=True) as take.patience:
+        finally:
+            self._is_called = False
+            if take.playback is not None:
                 self.bound(take)
-                take.result = _in_full(take, await playback.finished())
-                take.acknowledged_s = anyio.current_time()
-                if take.result.played_s > 0:
-                    take.started_s = await playback.started()
-                    if self._plays_in_call and take.accepted_s is not None:
-                        take.accepted_s = max(take.accepted_s, take.started_s)
-        except Exception as error:  # noqa: BLE001  # as in _play
-            take.result = PlaybackResult("failed", playback.position_s() or 0.0)
+            else:
+                take.result = take.result or PlaybackResult("cleared", 0.0)
+                take.doubt_s = _possible_s(take)
+                self._unfinished.remove(take)
+            self._changed.ring()
+
+    async def watch(self) -> None:
+        """Wait for the end of clip after clip, until all is over; to be run by a task of its own."""
+        try:
+            while not self._is_over:
+                await self._watch_in_time()
+        finally:
+            # Nobody is to wait for what nobody watches.
+            self._is_over = True
+            self._changed.ring()
+
+    async def _watch_in_time(self) -> None:
+        """Watch until a clip does not end in time, or the player fails."""
+        try:
+            # One for clip after clip: a deadline that moves on is cheap.
+            with stint("the player", self._grace_s) as self._patience:
+                await self._watch_clips(self._patience)
+        except Exception as error:  # noqa: BLE001  # as in play
+            take = self._unfinished[0]
+            take.result = PlaybackResult("failed", take.played_s or 0.0)
             self._fail(error)
+        if self._unfinished and self._unfinished[0].playback is not None:
+            self._conclude()
+
+    async def _watch_clips(self, patience: Stint) -> None:
+        while not self._is_over:
+            take = self._unfinished[0] if self._unfinished else None
+            if take is None or take.playback is None:
+                patience.end_at(math.inf)
+                await self._changed.wait()
+                continue
+            self._be_patient()
+            take.result = _in_full(take, await take.playback.finished())
+            take.acknowledged_s = anyio.current_time()
+            if take.result.played_s > 0:
+                take.started_s = await take.playback.started()
+                if self._plays_in_call and take.accepted_s is not None:
+                    take.accepted_s = max(take.accepted_s, take.started_s)
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """Note how the oldest clip ended, as far as that is known."""
+        take = self._unfinished.popleft()
         if take.result is None and self._is_dropped:
-            position_s = playback.position_s() if take.position_s is None else take.position_s
+            position_s = take.played_s if take.position_s is None else take.position_s
             take.result = PlaybackResult("cleared", position_s or 0.0)
             if position_s is None:
                 take.doubt_s = _possible_s(take)
         elif take.result is None:
             take.result = PlaybackResult("presumed", take.audio_s or 0.0)
-        # All that they told stands in the take, which outlives them by the whole reply.
-        take.playback = take.patience = None
-        self._unfinished.remove(take)
+        if take.clip is not None:
+            # A voice that still speaks is not to wait for a player that is done with it.
+            take.clip.end()
+        # All that it told stands in the take, which outlives it by the whole reply.
+        take.playback = None
         self._changed.ring()
 
     def bound(self, take: Take) -> None:
         """Bound the wait for the end of a clip, once the player has accepted it and all of it was made."""
-        if take.patience is None or take.last_audio_s is None:
+        if take.playback is None or take.last_audio_s is None:
             return
-        if take.patience.deadline == math.inf:
-            self._busy_until_s = max(self._busy_until_s, anyio.current_time()) + _at_most_s(take)
-            take.patience.deadline = self._busy_until_s + _PATIENCE_S
+        self._busy_until_s = max(self._busy_until_s, anyio.current_time()) + _at_most_s(take)
+        take.over_by_s = self._busy_until_s + _PATIENCE_S
+        self._be_patient()
 
     async def silence(self) -> None:
         """Clear the player of what was dropped, and wait until it has told how its clips ended.
@@ -140,27 +183,33 @@ class Playing:
         """
         for take in self._unfinished:
             take.position_s = take.played_s
-        was_called = self._call is not None
+        was_called = self._is_called
         with anyio.move_on_after(self._grace_s):
             await self._clear()
-            await self._until(lambda: self._call is None)
+            await self._until(lambda: not self._is_called)
         if was_called:
             # What the call under way gave to the player may have come after the clearing.
-            if self._call is not None:
-                self._call.cancel()
+            if self._calls is not None:
+                self._calls.cancel()
             with anyio.move_on_after(self._grace_s):
-                await self._until(lambda: self._call is None)
+                await self._until(lambda: not self._is_called)
                 await self._clear()
         self._give_up_at(anyio.current_time() + self._grace_s)
         with anyio.move_on_after(2 * self._grace_s):
-            await self._until(lambda: not self._unfinished)
+            await self._until(self._is_idle)
+
+    def _is_idle(self) -> bool:
+        """Whether no clip is waited for."""
+        return self._is_over or not self._unfinished
 
     def _give_up_at(self, deadline_s: float) -> None:
         """Wait for no clip longer; nor for one that is not watched yet, as the call that gives it goes on."""
         self._given_up_s = deadline_s
-        for take in self._unfinished:
-            if take.patience is not None:
-                take.patience.deadline = min(take.patience.deadline, deadline_s)
+        self._be_patient()
+
+    def _be_patient(self) -> None:
+        if self._patience is not None and self._unfinished:
+            self._patience.end_at(min(self._unfinished[0].over_by_s, self._given_up_s))
 
     async def _clear(self) -> None:
         try:

@@ -82,8 +82,8 @@ class SpeechPolicy:
 
     Attributes:
         first_audio_s: How long a voice may take to the first audio of a segment, in seconds above 0.
-        segment_s: How long it may take to the end of the segment, from asking on, in seconds above 0. If it
-            is then the player that is waited for, the time begins anew.
+        segment_s: How long it may take to the end of the segment, from asking on, in seconds above 0.
+            Whenever it has had to wait for the player, the time begins anew.
         tries: How often each voice is asked, at least 1.
         hedge_after_s: When no audio is there after so many seconds, the same voice is asked a second time;
             the first answer wins and the other request is cancelled. None for never.

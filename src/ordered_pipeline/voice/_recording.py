@@ -15,7 +15,6 @@ class Recording:
 
     Attributes:
         clip: What is to be handed over, once there is something.
-        is_held_up: Whether the player has enough for now.
     """
 
     def __init__(self, take: Take, audio_format: AudioFormat, *, is_streaming: bool) -> None:
@@ -40,19 +39,22 @@ class Recording:
         self._size: int = 0
         self._chunks: list[AudioChunk] = []
         self.clip: Clip | None = None
-        self.is_held_up: bool = False
 
     @property
     def has_sound(self) -> bool:
         """Whether anything came so far."""
         return self._size > 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the player has enough for now."""
+        return self.clip is not None and self.clip.is_full
+
     def begin(self, source: AudioFormat) -> None:
         """Get ready for audio in the format *source*, behind what is there."""
         self._whole = WholeSamples(self._format)
         self._converter = converter(source, self._format)
         self._begins_s = self._take.audio_s or 0.0
-        self.is_held_up = False
 
     async def add(self, chunk: AudioChunk) -> None:
         """Take what a voice gives; waits while the player has enough. A cut sample waits for its other part.
@@ -89,9 +91,7 @@ class Recording:
             # Not only at the end: who is interrupted before wants to know when the words began.
             self._take.silences = self._silences.finish()
         if self.clip is not None:
-            self.is_held_up = True
             await self.clip.put(chunk)
-            self.is_held_up = False
             return
         self._chunks.append(chunk)
         if self._is_streaming:

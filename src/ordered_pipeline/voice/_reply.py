@@ -6,17 +6,18 @@ Who does what:
    (`_speech`). That stage gives the order, the bounds and the clean-up.
 2. A voice's chunks go straight into a clip (`_recording`), which comes out of the stage with its first chunk.
    A segment is in flight until its clip is handed over and has its last chunk.
-3. One task gives clips to the player, and one task a clip waits for its end (`_playing`).
+3. One task gives clips to the player, and another one waits for their ends (`_playing`).
 4. A failure is kept until what was said before it has been heard, and comes out of `finished`, once.
 """
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Coroutine, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, final
 
 import anyio
 
-from ordered_pipeline import Stage, ordered_flat_map
+from ordered_pipeline import Stage, in_order, ordered_flat_map
+from ordered_pipeline._parking import stint
 from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._convert import choose_format, converter
 from ordered_pipeline.voice._heard import heard_text
@@ -28,13 +29,13 @@ from ordered_pipeline.voice._roles import Player, PlayerCapabilities, TextToSpee
 from ordered_pipeline.voice._room import Room
 from ordered_pipeline.voice._segmenter import Segmenter
 from ordered_pipeline.voice._segments import SentenceSplitter
-from ordered_pipeline.voice._speech import Offer, Speech, Studio
+from ordered_pipeline.voice._speech import Offer, Studio
 from ordered_pipeline.voice._take import Take
 from ordered_pipeline.voice._talk import HeardText
 from ordered_pipeline.voice._timeline import Timeline
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskGroup
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from ordered_pipeline.voice._audio import AudioFormat
 
@@ -160,6 +161,9 @@ class Reply:
         self._format: AudioFormat = choose_format(tts.format, player.capabilities.formats)
         for voice in self._voices:
             converter(voice.format, self._format)
+        # The text that comes by `say`, if there is no source.
+        self._send: MemoryObjectSendStream[str] | None = None
+        self._receive: MemoryObjectReceiveStream[str] | None = None
         self._changed: Bell = Bell()
         self._takes: list[Take] = []
         self._playing: Playing = Playing(player, grace_s=grace_s, fail=self._fail)
@@ -181,8 +185,10 @@ class Reply:
             raise RuntimeError("the reply was entered twice, but its text can be read once; make another one")
         self._is_entered = True
         self._asked_s: float = anyio.current_time()
-        self._send, self._receive = anyio.create_memory_object_stream[str](0)
-        source = self._receive if self._source is None else self._source
+        source = self._source
+        if source is None:
+            self._send, self._receive = anyio.create_memory_object_stream[str](0)
+            source = self._receive
         self._segmenter: Segmenter = Segmenter(
             [source] if isinstance(source, str) else source,
             splitter=self._splitter,
@@ -194,7 +200,6 @@ class Reply:
             turn=self._turn,
             takes_sentences=self._source is None,
         )
-        self._tasks: TaskGroup = await anyio.create_task_group().__aenter__()
         studio = Studio(
             self._voices,
             self._policy,
@@ -204,13 +209,16 @@ class Reply:
             self._grace_s,
         )
         self._offers: Stage[Take, Offer] = ordered_flat_map(
-            lambda take: Speech(studio, take).offers(),
+            studio.speak,
             self._segmenter,
             prefetch=self._prefetch.segments_at_most or self._prefetch.segments,
-            # The requests and the source take up to grace_s each, one after the other.
-            grace_s=3 * self._grace_s,
+            grace_s=self._grace_s,
         )
-        self._tasks.start_soon(self._run)
+        # A scope that is cancelled around the reply does not reach a stage's tasks: leaving the reply ends
+        # them, in its order.
+        tasks = map(self._guarded, (self._playing.watch(), self._run()))
+        self._tasks: Stage[Awaitable[None], None] = in_order(tasks, on_error="skip")
+        await self._tasks.__aenter__()
         return self
 
     async def __aexit__(
@@ -225,10 +233,13 @@ class Reply:
             if not self._is_settled:
                 await self.interrupt()
         finally:
-            self._send.close()
-            # Not told of the block's own error, which the group would wrap.
-            await self._tasks.__aexit__(None, None, None)
-            self._receive.close()
+            self.done()
+            try:
+                async for _ in self._tasks:
+                    pass
+            finally:
+                await self._tasks.__aexit__(None, None, None)
+            self._refuse_text()
         if error is None:
             self._raise_failure()
 
@@ -249,6 +260,7 @@ class Reply:
                 "text was said to a reply that reads a source; make it without one to say its text"
             )
         self._check_entered("text was said to")
+        assert self._send is not None  # noqa: S101  # it was entered without a source
         try:
             await self._send.send(text)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -262,7 +274,8 @@ class Reply:
             RuntimeError: The reply was not entered.
         """
         self._check_entered("'done' was called on")
-        self._send.close()
+        if self._send is not None:
+            self._send.close()
 
     async def finished(self) -> None:
         """Wait until all text has come and all that could be spoken was heard, or the reply was interrupted.
@@ -352,23 +365,44 @@ class Reply:
     # ------------------------------------------------------------------ what runs
 
     async def _run(self) -> None:
-        # An outer cancellation strikes the block, and leaving it ends this task in its order.
-        with anyio.CancelScope(shield=True):
-            try:
-                async with self._offers as offers:
+        try:
+            await self._hand_over_all()
+            self._refuse_text()
+            await self._playing.over()
+            if not (
+                self._failure or self._is_stopped or any(take.accepted_s is not None for take in self._takes)
+            ):
+                self._failure = next((take.error for take in self._takes if take.error), None)
+        finally:
+            self._is_over = True
+            self._changed.ring()
+
+    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
+        """Do *work*; if it is cancelled, that must not pass for the end of the reply.
+
+        As by those who cancel all tasks that there are.
+        """
+        try:
+            await work
+        except BaseException as error:
+            failure = RuntimeError("the reply was cancelled, but not by itself")
+            failure.__cause__ = error
+            self._fail(failure)
+            raise
+
+    async def _hand_over_all(self) -> None:
+        try:
+            async with self._offers as offers:
+                with stint("the player", self._grace_s), self._playing.calls():
                     async for offer in offers:
                         await self._hand_over(offer)
-            except Exception as error:  # noqa: BLE001  # `finished` raises it when what was said has been heard
-                self._failure = self._failure or error
-            # Nobody takes text any more.
+        except Exception as error:  # noqa: BLE001  # `finished` raises it when what was said has been heard
+            self._failure = self._failure or error
+
+    def _refuse_text(self) -> None:
+        """Let nobody wait any more for what was said to be taken."""
+        if self._receive is not None:
             self._receive.close()
-            await self._playing.over()
-        if not (
-            self._failure or self._is_stopped or any(take.accepted_s is not None for take in self._takes)
-        ):
-            self._failure = next((take.error for take in self._takes if take.error), None)
-        self._is_over = True
-        self._changed.ring()
 
     def _admit(self, take: Take) -> None:
         self._takes.append(take)
@@ -386,7 +420,7 @@ class Reply:
         if await self._playing.ready() and clip is take.clip:
             take.is_handed_over = True
             self._segmenter.make_room()
-            await self._playing.play(take, clip, self._tasks)
+            await self._playing.play(take, clip)
 
     def _fail(self, error: Exception) -> None:
         """Note that the player is gone."""

@@ -11,23 +11,18 @@ Rules kept here:
 import inspect
 import math
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack
-from typing import Protocol, Self, cast, final, runtime_checkable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import Self, cast, final
 
 import anyio
 
-from ordered_pipeline import Stage, ordered_flat_map
+from ordered_pipeline import Stage, ordered_map
+from ordered_pipeline._parking import Stint, stint
 from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._misuse import check_kind
 from ordered_pipeline.voice._segments import SentenceSplitter
 from ordered_pipeline.voice._take import Take
 from ordered_pipeline.voice._talk import Segment
-
-
-@runtime_checkable
-class _Closable(Protocol):
-    def aclose(self) -> Awaitable[object]: ...
 
 
 @final
@@ -60,13 +55,12 @@ class Segmenter:
             turn: The turn of all segments.
             takes_sentences: Whether a delta of several words that ends like a sentence is taken for one.
         """
-        # The stage reads in a task of its own, closes the source with its clean-up, and tells of takes only:
-        # a wake-up for each delta would cost more than all else.
-        self._batches: Stage[AsyncIterable[str], None] = ordered_flat_map(
-            self._read,
-            [source if isinstance(source, AsyncIterable) else _one_by_one(source)],
+        # The stage reads in its feeding task, closes the source with its clean-up, and tells of takes only: a
+        # wake-up for each delta would cost more than all else.
+        self._signs: Stage[None, None] = ordered_map(
+            _pass,
+            self._read(_deltas(source)),
             prefetch=1,
-            buffer=1,
             grace_s=grace_s,
         )
         self._splitter: SentenceSplitter = splitter
@@ -74,11 +68,12 @@ class Segmenter:
         self._admit: Callable[[Take], None] = admit
         self._after_stop_s: float = after_stop_s
         self._flush_s: float = flush_s
+        self._grace_s: float = grace_s
         self._turn: int = turn
         self._takes_sentences: bool = takes_sentences
         self._changed: Bell = Bell()
         self._asked_s: float | None = None
-        self._patience: anyio.CancelScope | None = None
+        self._patience: Stint | None = None
         self._is_entered: bool = False
         self._is_stopped: bool = False
         self._ready: deque[Take] = deque()
@@ -114,7 +109,7 @@ class Segmenter:
             await self._changed.wait()
         if not self._is_entered:
             self._is_entered = True
-            await self._batches.__aenter__()
+            await self._signs.__aenter__()
         asked_s = self._asked_s = anyio.current_time()
         self._changed.ring()
         try:
@@ -135,24 +130,26 @@ class Segmenter:
         """Read no more, from this instant: the source is cancelled, and `aclose` waits for its clean-up."""
         self._is_stopped = True
         if self._is_entered:
-            self._batches.interrupt()
+            self._signs.interrupt()
 
     async def aclose(self) -> None:
         """Read no more: the source is cancelled and closed."""
         if self._is_entered:
-            await self._batches.__aexit__(None, None, None)
+            await self._signs.__aexit__(None, None, None)
 
     async def _wait(self) -> None:
         """Wait until there are takes, or until what is held must go out."""
         try:
-            with anyio.CancelScope(deadline=self._deadline()) as self._patience:
-                await anext(self._batches)
-            if self._patience.cancelled_caught:
+            with stint("the text", self._grace_s) as self._patience:
+                self._patience.end_at(self._deadline())
+                try:
+                    await anext(self._signs)
+                except StopAsyncIteration:
+                    if not self._is_stopped:
+                        self._end()
+            if self._patience.is_over:
                 self._give(self._splitter.release())
                 self._holds = True
-        except StopAsyncIteration:
-            if not self._is_stopped:
-                self._end()
         except Exception as error:  # noqa: BLE001  # whatever it is, it comes after the text before it
             self._error = error
             self._end()
@@ -161,12 +158,8 @@ class Segmenter:
 
     async def _read(self, source: AsyncIterable[str]) -> AsyncIterator[None]:
         """Read the text while takes are asked for; give a sign when there are some."""
-        async with AsyncExitStack() as closing:
-            if isinstance(source, Stage):
-                source = await closing.enter_async_context(cast("Stage[object, str]", source))
-            deltas = aiter(source)
-            if isinstance(deltas, _Closable):
-                closing.push_async_callback(deltas.aclose)
+        deltas = aiter(source)
+        try:
             async for delta in deltas:
                 check_kind("what the source of a reply gives", delta, str, "text", "give deltas of text only")
                 # Written is also what nobody asks for any more.
@@ -176,7 +169,10 @@ class Segmenter:
                 self._add(delta)
                 if self._ready:
                     # The stage iterates and closes this in one task.
-                    yield  # noqa: ASYNC119
+                    yield
+        finally:
+            if (close := getattr(deltas, "aclose", None)) is not None:
+                await close()
 
     def _add(self, delta: str) -> None:
         if not delta:
@@ -191,8 +187,8 @@ class Segmenter:
             self._give(texts)
         if self._takes_sentences and self._splitter.pending == "ended" and len(delta.split()) > 1:
             self._give(self._splitter.release())
-        if self._patience is not None and self._patience.deadline != (deadline_s := self._deadline()):
-            self._patience.deadline = deadline_s
+        if self._patience is not None:
+            self._patience.end_at(self._deadline())
 
     def _end(self) -> None:
         self.text_end_s = anyio.current_time()
@@ -225,6 +221,23 @@ class Segmenter:
             self._ready.append(Take(segment, last_delta_s, anyio.current_time()))
             self._count += 1
             self._previous_text = text
+
+
+async def _pass(_: None) -> None:
+    """Let a sign pass."""
+
+
+def _deltas(source: AsyncIterable[str] | Iterable[str]) -> AsyncIterable[str]:
+    if isinstance(source, Stage):
+        return _results(cast("Stage[object, str]", source))
+    return source if isinstance(source, AsyncIterable) else _one_by_one(source)
+
+
+async def _results(stage: Stage[object, str]) -> AsyncIterator[str]:
+    async with stage:
+        async for text in stage:
+            # Whoever iterates this closes it, in the same task.
+            yield text  # noqa: ASYNC119
 
 
 async def _one_by_one(texts: Iterable[str]) -> AsyncIterator[str]:

@@ -1,20 +1,24 @@
 """The speech of one segment: which voice is asked, how often, and what is kept of what it gives."""
 
+import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, final
 
 import anyio
 
-from ordered_pipeline.voice._audio import AudioFormat
+from ordered_pipeline._parking import Stint, stint
+from ordered_pipeline.voice._audio import AudioChunk, AudioFormat
 from ordered_pipeline.voice._clip import Clip
 from ordered_pipeline.voice._heard import end_of_words, whole_words
 from ordered_pipeline.voice._measures import VoiceMeasures, measures_of
 from ordered_pipeline.voice._policy import SpeechPolicy
 from ordered_pipeline.voice._recording import Recording
-from ordered_pipeline.voice._requests import Request
+from ordered_pipeline.voice._requests import HedgedRequest, request
 from ordered_pipeline.voice._roles import TextToSpeech
 from ordered_pipeline.voice._take import Take
+from ordered_pipeline.voice._talk import Segment
 
 # A rest that is shorter is not spoken: most likely it is a stop and a quote.
 _LEAST_REST_CHARACTERS: Final = 3
@@ -43,6 +47,10 @@ class Studio:
     is_streaming: bool
     over: Callable[[Take], None]
     grace_s: float
+
+    def speak(self, take: Take) -> AsyncIterator["Offer"]:
+        """Return the `Speech.offers` of *take*."""
+        return Speech(self, take).offers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +87,18 @@ class Speech:
         take = self._take
         for asking in self._askings():
             try:
-                async with self._request(asking) as request:
-                    while await self._goes_on(request):
-                        if (offer := self._offer()) is not None:
-                            # Whoever iterates this closes it, in the same task.
-                            yield offer  # noqa: ASYNC119
-                    await self._finish()
+                # Whoever iterates this closes it, in the same task: then a yield may stand in it.
+                with self._begun(asking):
+                    chunks = self._request(asking)
+                    try:
+                        async for chunk in chunks:
+                            await self._record(chunk)
+                            if (offer := self._offer()) is not None:
+                                yield offer  # noqa: ASYNC119
+                    finally:
+                        if (close := getattr(chunks, "aclose", None)) is not None:
+                            await close()
+                await self._finish()
             except Exception as error:  # noqa: BLE001  # whatever a voice fails with, the policy answers
                 take.error = error
             else:
@@ -120,12 +134,13 @@ class Speech:
             return end_of_words(take.segment.text, take.words, audio_s)[0]
         return whole_words(take.segment.text, int(audio_s / self._measures.s_a_character))
 
-    def _request(self, asking: _Asking) -> Request:
+    def _begun(self, asking: _Asking) -> Stint:
+        """Return the stint of a request that is about to be made."""
         take, studio = self._take, self._studio
         voice = studio.voices[asking.voice]
         if not take.is_handed_over:
             # What an earlier request gave is dropped.
-            take.words.clear()
+            take.words = ()
             take.first_audio_s = take.audio_s = take.clip = None
             take.silences = ()
             self._recording: Recording = Recording(take, studio.format, is_streaming=studio.is_streaming)
@@ -137,52 +152,56 @@ class Speech:
         self._text: str = asking.text
         self._has_answered: bool = False
         self._asked_s: float = anyio.current_time()
-        self._last_asked_s: float = self._asked_s
         self._segment_due_s: float = self._asked_s + studio.policy.segment_s
         if take.tts_asked_s is None:
             take.tts_asked_s = self._asked_s
-        return Request(
-            voice,
-            take.segment if asking.text == take.segment.text else replace(take.segment, text=asking.text),
-            self._recording,
-            asked=self._count,
-            hedge_after_s=studio.policy.hedge_after_s,
-            grace_s=studio.grace_s,
-        )
+        self._stint: Stint = stint("the voice", studio.grace_s)
+        return self._stint
 
-    def _count(self) -> None:
+    def _request(self, asking: _Asking) -> AsyncIterator[AudioChunk]:
+        segment, studio = self._take.segment, self._studio
+        if asking.text != segment.text:
+            segment = replace(segment, text=asking.text)
+        ask = partial(self._ask, studio.voices[asking.voice], segment)
+        after_s = studio.policy.hedge_after_s
+        return ask() if after_s is None else HedgedRequest(ask, after_s=after_s, grace_s=studio.grace_s)
+
+    def _ask(self, voice: TextToSpeech, segment: Segment) -> AsyncIterator[AudioChunk]:
         self._take.requests += 1
-        self._last_asked_s = anyio.current_time()
+        # Asked a second time, a voice has its time for the first audio anew.
+        first_audio_due_s = anyio.current_time() + self._studio.policy.first_audio_s
+        self._stint.end_at(min(first_audio_due_s, self._segment_due_s))
+        return request(voice, segment)
 
-    async def _goes_on(self, request: Request) -> bool:
-        """Wait for news; return whether more is to come."""
-        try:
-            while not await request.next(self._due_s):
-                if self._recording.is_held_up:
-                    # It is not the voice that is slow, but the player: its time begins anew.
-                    self._segment_due_s = anyio.current_time() + self._studio.policy.segment_s
-                elif anyio.current_time() >= self._due_s:  # if not, it was asked again meanwhile
-                    raise self._lateness()
-        except StopAsyncIteration:
-            return False
-        self._has_answered = True
-        self._note_first_audio()
-        return True
-
-    @property
-    def _due_s(self) -> float:
-        if self._has_answered:
-            return self._segment_due_s
-        return min(self._last_asked_s + self._studio.policy.first_audio_s, self._segment_due_s)
+    async def _record(self, chunk: object) -> None:
+        """Keep what the voice has given."""
+        if not isinstance(chunk, AudioChunk):
+            raise TypeError(
+                f"what a voice gives must be an AudioChunk, got {chunk!r:.200}; wrap bytes in AudioChunk"
+            )
+        if not self._has_answered:
+            self._has_answered = True
+            self._stint.end_at(self._segment_due_s)
+        if self._recording.is_full:
+            # It is not the voice that is slow, but the player: the voice's time begins anew.
+            self._stint.end_at(math.inf)
+            await self._recording.add(chunk)
+            self._stint.end_at(anyio.current_time() + self._studio.policy.segment_s)
+        else:
+            await self._recording.add(chunk)
+        if self._take.first_audio_s is None:
+            self._note_first_audio()
 
     def _lateness(self) -> TimeoutError:
         policy = self._studio.policy
-        if anyio.current_time() >= self._segment_due_s:
+        if self._has_answered or policy.segment_s < policy.first_audio_s:
             return TimeoutError(f"the voice had not spoken {self._text!r} after {policy.segment_s} s")
         return TimeoutError(f"the voice gave no audio for {self._text!r} within {policy.first_audio_s} s")
 
     async def _finish(self) -> None:
-        """Take what was held back; all has been given."""
+        """Take what was held back; all has been given, if it was in time."""
+        if self._stint.is_over:
+            raise self._lateness()
         await self._recording.finish()
         if not self._recording.has_sound:
             raise NoAudioError(f"the voice gave no audio for {self._text!r}")

@@ -1,8 +1,7 @@
 """The take: what a reply knows about one of its segments while it is on its way."""
 
-from dataclasses import dataclass, field
-
-import anyio
+import math
+from dataclasses import dataclass
 
 from ordered_pipeline.voice._audio import Word
 from ordered_pipeline.voice._clip import Clip
@@ -31,7 +30,7 @@ class Take:
         clip: Its audio, as soon as there is some, from the newest request; that of an earlier one is dropped.
         is_cut: Whether the player was not given all of that, because the reply was interrupted.
         position_s: How far it had been played when the reply was interrupted.
-        patience: What bounds the wait for its end, while there is one.
+        over_by_s: How long its end is waited for.
         doubt_s: How much more of it may have sounded than the player told.
     """
 
@@ -55,7 +54,7 @@ class Take:
     is_skipped: bool = False
     is_filler: bool = False
     audio_s: float | None = None
-    words: list[Word] = field(default_factory=list[Word])
+    words: tuple[Word, ...] = ()
     silences: tuple[tuple[float, float], ...] = ()
     error: Exception | None = None
     playback: Playback | None = None
@@ -63,7 +62,7 @@ class Take:
     clip: Clip | None = None
     is_cut: bool = False
     position_s: float | None = None
-    patience: anyio.CancelScope | None = None
+    over_by_s: float = math.inf
     doubt_s: float = 0.0
 
     @property
