@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -274,6 +275,37 @@ def test_a_stage_entered_by_a_task_that_has_ended_works_on_while_nothing_strikes
         await anyio.sleep_until(1.0)
 
         assert [result async for result in stage] == list(range(1, 9))
+
+        await stage.__aexit__(None, None, None)
+
+    strictly(run_asyncio, main)
+
+
+def test_what_a_source_has_dealt_with_is_not_held_against_it_when_the_task_that_entered_ends(
+    run_asyncio: Run,
+) -> None:
+    async def numbers() -> AsyncIterator[int]:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                for number in range(3):
+                    yield number
+                await asyncio.sleep(LONG_S)
+        for number in range(3, 9):
+            yield number
+
+    async def main() -> None:
+        stage = ordered_map(Work(), numbers())
+
+        async def hold() -> None:
+            await enter(stage)
+            await anyio.sleep_until(0.75)
+            assert [await anext(stage) for _ in range(4)] == [0, 1, 2, 3]
+            await anyio.sleep_until(1.0)
+
+        await ended(hold())
+        await anyio.sleep_until(1.25)
+
+        assert [result async for result in stage] == list(range(4, 9))
 
         await stage.__aexit__(None, None, None)
 
