@@ -1,7 +1,6 @@
 """The three ways to make a stage, and what they refuse."""
 
 import math
-from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Iterable
 from typing import Any, Final, Generic, Literal, TypeVar, overload
 
@@ -225,20 +224,18 @@ async def _outcome(awaitable: Awaitable[R]) -> R:
 
 def _once_each(awaitables: Collection[Awaitable[R]]) -> Callable[[Awaitable[R]], Awaitable[R]]:
     """Return what gives the outcome of each of *awaitables*, but awaits what is there twice only once."""
-    # Nearly always, and at half the price of counting.
+    # Nearly always; what is shared is kept as long as the stage.
     if len(set(map(id, awaitables))) == len(awaitables):
         return _outcome
-    times = Counter(map(id, awaitables))
-    repeated = {id(awaitable): _Repeated(awaitable) for awaitable in awaitables if times[id(awaitable)] > 1}
+    shared: dict[int, _Shared[R]] = {}
 
     def outcome(awaitable: Awaitable[R]) -> Awaitable[R]:
-        shared = repeated.get(id(awaitable))
-        return _outcome(awaitable) if shared is None else shared.outcome()
+        return shared.setdefault(id(awaitable), _Shared(awaitable)).outcome()
 
     return outcome
 
 
-class _Repeated(Generic[R]):
+class _Shared(Generic[R]):
     """What is to be awaited once, and has its outcome asked for more often."""
 
     def __init__(self, awaitable: Awaitable[R]) -> None:
