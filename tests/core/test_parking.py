@@ -15,7 +15,7 @@ import pytest
 import trio
 
 from ordered_pipeline import ordered_map
-from ordered_pipeline._parking import Crew, Spot, muster
+from ordered_pipeline._parking import Crew, Spot, muster, spot
 from tests.conftest import Run
 from tests.core.probes import Mishap, Numbers, Work, at, on_trio, strictly
 from tests.core.strategies import LONG_S
@@ -52,6 +52,20 @@ def test_a_task_is_parked_until_it_is_woken(run: Run, wait: Park) -> None:
             await anyio.sleep(1.0)
             assert woken == []
             spot.wake()
+
+        assert woken == [1.0]
+
+    strictly(run, main)
+
+
+def test_a_spot_is_to_be_had_without_a_crew(run: Run) -> None:
+    async def main() -> None:
+        place, woken = spot(), list[float]()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(park, place, woken)
+            await anyio.sleep(1.0)
+            place.wake()
 
         assert woken == [1.0]
 

@@ -152,14 +152,28 @@ def muster(timeout_s: float | None, grace_s: float) -> Crew:
     Raises:
         RuntimeError: No event loop is running.
     """
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
+    if _on_trio():
         from ordered_pipeline._parking._trio import TrioCrew  # noqa: PLC0415  # only where trio runs
 
         return TrioCrew(timeout_s, grace_s)
     from ordered_pipeline._parking._asyncio import AsyncioCrew  # noqa: PLC0415  # likewise
 
     return AsyncioCrew(timeout_s, grace_s)
+
+
+def spot() -> Spot:
+    """Return a new spot on the running event loop.
+
+    Raises:
+        RuntimeError: No event loop is running.
+    """
+    if _on_trio():
+        from ordered_pipeline._parking._trio import TrioSpot  # noqa: PLC0415  # only where trio runs
+
+        return TrioSpot()
+    from ordered_pipeline._parking._asyncio import AsyncioSpot  # noqa: PLC0415  # likewise
+
+    return AsyncioSpot()
 
 
 def stint(culprit: str, grace_s: float) -> Stint:
@@ -169,11 +183,15 @@ def stint(culprit: str, grace_s: float) -> Stint:
         culprit: Whose work it is, for messages.
         grace_s: Clean-up time when it is cancelled.
     """
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_task():
+    if _on_trio():
         from ordered_pipeline._parking._trio import TrioStint  # noqa: PLC0415  # only where trio runs
 
         return TrioStint(culprit)
     from ordered_pipeline._parking._asyncio_stint import AsyncioStint  # noqa: PLC0415  # likewise
 
     return AsyncioStint(culprit, grace_s)
+
+
+def _on_trio() -> bool:
+    trio = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_task())

@@ -19,8 +19,8 @@ _EAGERLY: Final[dict[str, Any]] = {"eager_start": True} if sys.version_info >= (
 class AsyncioSpot:
     """Where one task at a time parks: a bare future, for an `anyio.Event` costs about 1.7 times as much."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop: asyncio.AbstractEventLoop = loop
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._future: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
@@ -94,7 +94,7 @@ class AsyncioCrew:
 
     def spot(self) -> AsyncioSpot:
         """Return a new spot."""
-        return AsyncioSpot(self._loop)
+        return AsyncioSpot()
 
     async def open(self, feed: Coroutine[Any, Any, None]) -> None:
         """Start the feeding task, which runs *feed*."""

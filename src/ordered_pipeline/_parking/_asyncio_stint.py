@@ -21,7 +21,7 @@ class AsyncioStint:
         self._loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._deadline_s: float = math.inf
         self._rings_s: float = math.inf
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.Handle | None = None
         self._strikes: int = 0
         self.is_called_off: bool = False
 
@@ -53,14 +53,20 @@ class AsyncioStint:
             self._set_alarm()
         else:
             _cleaning_up[self._task] = self
-            self._strike(self._grace_s)
+            self._cancel()
+            # Most work has ended before this is called: a timer for each would be in the loop for long.
+            self._alarm = self._loop.call_soon(self._cut_after, self._grace_s)
 
-    def _strike(self, next_s: float, after_next_s: float = 0.0) -> None:
+    def _cut_after(self, grace_s: float, again_s: float = 0.0) -> None:
+        self._alarm = self._loop.call_later(grace_s, self._cut, again_s)
+
+    def _cut(self, again_s: float) -> None:
+        self._cancel()
+        self._cut_after(again_s, 2 * again_s or CUT_AGAIN_S)
+
+    def _cancel(self) -> None:
         self._task.cancel()
         self._strikes += 1
-        self._alarm = self._loop.call_later(
-            next_s, self._strike, after_next_s, 2 * after_next_s or CUT_AGAIN_S
-        )
 
     def __enter__(self) -> Self:
         """Begin."""

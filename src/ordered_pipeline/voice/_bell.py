@@ -2,7 +2,7 @@
 
 from typing import final
 
-import anyio
+from ordered_pipeline._parking import Spot, spot
 
 
 @final
@@ -10,16 +10,20 @@ class Bell:
     """Wakes every task that waits."""
 
     def __init__(self) -> None:
-        self._event: anyio.Event | None = None
+        self._waiting: tuple[Spot, ...] = ()
 
     def ring(self) -> None:
         """Wake every task that waits now."""
-        if self._event is not None:
-            self._event.set()
-            self._event = None
+        waiting, self._waiting = self._waiting, ()
+        for place in waiting:
+            place.wake()
 
     async def wait(self) -> None:
         """Wait until it rings."""
-        if self._event is None:
-            self._event = anyio.Event()
-        await self._event.wait()
+        place = spot()
+        self._waiting += (place,)
+        try:
+            await place.wait()
+        except BaseException:
+            self._waiting = tuple(other for other in self._waiting if other is not place)
+            raise

@@ -4,8 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, Self, final
 
-import anyio
-
+from ordered_pipeline._parking import Spot, spot
 from ordered_pipeline.voice._audio import AudioChunk, AudioFormat
 from ordered_pipeline.voice._talk import Segment
 
@@ -29,7 +28,7 @@ class Clip:
         self.format: AudioFormat = audio_format
         self._chunks: deque[AudioChunk] = deque(chunks)
         self._is_over: bool = False
-        self._waiter: anyio.Event | None = None
+        self._waiter: Spot | None = None
 
     def __aiter__(self) -> Self:
         """Return the clip itself."""
@@ -80,10 +79,10 @@ class Clip:
 
     # Whoever puts waits only while there are chunks, and whoever takes only while there are none: never both.
     async def _wait(self) -> None:
-        self._waiter = anyio.Event()
+        if self._waiter is None:
+            self._waiter = spot()
         await self._waiter.wait()
 
     def _wake(self) -> None:
         if self._waiter is not None:
-            self._waiter.set()
-            self._waiter = None
+            self._waiter.wake()

@@ -164,8 +164,10 @@ class Playing:
         if take.clip is not None:
             # A voice that still speaks is not to wait for a player that is done with it.
             take.clip.end()
-        # All that it told stands in the take, which outlives it by the whole reply.
+        # All that they told stands in the take, which outlives them by the whole reply.
         take.playback = None
+        if take.is_over:
+            take.clip = None
         self._changed.ring()
 
     def bound(self, take: Take) -> None:

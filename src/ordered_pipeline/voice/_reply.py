@@ -10,13 +10,13 @@ Who does what:
 4. A failure is kept until what was said before it has been heard, and comes out of `finished`, once.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Coroutine, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, final
 
 import anyio
 
-from ordered_pipeline import Stage, in_order, ordered_flat_map
+from ordered_pipeline import Stage, ordered_flat_map, ordered_map
 from ordered_pipeline._parking import stint
 from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._convert import choose_format, converter
@@ -216,8 +216,9 @@ class Reply:
         )
         # A scope that is cancelled around the reply does not reach a stage's tasks: leaving the reply ends
         # them, in its order.
-        tasks = map(self._guarded, (self._playing.watch(), self._run()))
-        self._tasks: Stage[Awaitable[None], None] = in_order(tasks, on_error="skip")
+        self._tasks: Stage[Callable[[], Awaitable[None]], None] = ordered_map(
+            self._guarded, (self._playing.watch, self._run), on_error="skip"
+        )
         await self._tasks.__aenter__()
         return self
 
@@ -377,13 +378,13 @@ class Reply:
             self._is_over = True
             self._changed.ring()
 
-    async def _guarded(self, work: Coroutine[object, object, None]) -> None:
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do *work*; if it is cancelled, that must not pass for the end of the reply.
 
         As by those who cancel all tasks that there are.
         """
         try:
-            await work
+            await work()
         except BaseException as error:
             failure = RuntimeError("the reply was cancelled, but not by itself")
             failure.__cause__ = error
