@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import anyio
 import pytest
@@ -109,9 +110,46 @@ def test_clean_up_that_outlasts_every_cancellation_is_cancelled_again_and_again(
                     await anyio.sleep(10.0)
                 except asyncio.CancelledError:
                     struck.append(anyio.current_time())
-        assert struck[:3] == [2.0, 3.0, 3.0]
-        assert len(struck) < 20
+        # At once, when the grace time is over, at the next step, and then at intervals that double.
+        assert struck == [2.0, 3.0, *(3.0 + (2**count - 1) / 1024 for count in range(12))]
         await anyio.sleep(1.0)
+
+    run_asyncio(main)
+
+
+def test_a_deadline_that_is_set_during_the_clean_up_does_not_cut_it(run: Run) -> None:
+    cleaned: list[float] = []
+
+    async def main() -> None:
+        with stint("the work", 1.0) as work:
+            work.end_at(2.0)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                work.end_at(1.0)
+                await clean_up(0.75)
+                cleaned.append(anyio.current_time())
+        assert cleaned == [2.75]
+
+    run(main)
+
+
+def test_a_task_that_others_cancel_during_the_clean_up_ends(run_asyncio: Run) -> None:
+    async def work() -> None:
+        with stint("the work", 1.0) as it:
+            it.end_at(2.0)
+            try:
+                await anyio.sleep_forever()
+            finally:
+                await anyio.sleep(0.75)
+
+    async def main() -> None:
+        task = asyncio.create_task(work())
+        await asyncio.sleep(2.25)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert anyio.current_time() == 2.25
 
     run_asyncio(main)
 
@@ -182,14 +220,15 @@ def test_a_task_that_is_cancelled_ends_its_stint(run_asyncio: Run) -> None:
 class Cleaning:
     """A sub-stream whose work is not done in time, and that goes on when it has cleaned up."""
 
-    def __init__(self, error: Exception | None = None) -> None:
+    def __init__(self, error: Exception | None = None, *, goes_on: bool = True) -> None:
         self.error: Exception | None = error
+        self.passed_over: tuple[type[Exception], ...] = (Exception,) if goes_on else ()
         self.cleaned_s: float | None = None
         self.left_s: float | None = None
 
     async def results(self, _: int) -> AsyncIterator[int]:
         try:
-            with stint("the work", 1.0) as work:
+            with suppress(*self.passed_over), stint("the work", 1.0) as work:
                 work.end_at(2.0)
                 try:
                     await anyio.sleep_forever()
@@ -204,11 +243,12 @@ class Cleaning:
             self.left_s = anyio.current_time()
 
 
-def test_a_stage_that_is_left_during_the_clean_up_does_not_cut_it(run: Run) -> None:
+@pytest.mark.parametrize("error", [None, ValueError("bad")])
+def test_a_stage_that_is_left_during_the_clean_up_does_not_cut_it(run: Run, error: Exception | None) -> None:
     """A stage cancels once, and the stint was first. What follows the clean-up is cancelled then."""
 
     async def main() -> None:
-        work = Cleaning()
+        work = Cleaning(error)
         async with ordered_flat_map(work.results, [1]):
             await anyio.sleep(2.25)
         assert (work.cleaned_s, work.left_s) == (2.75, 2.75)
@@ -218,7 +258,7 @@ def test_a_stage_that_is_left_during_the_clean_up_does_not_cut_it(run: Run) -> N
 
 def test_what_such_clean_up_fails_with_comes_out(run: Run) -> None:
     async def main() -> None:
-        work = Cleaning(ValueError("bad"))
+        work = Cleaning(ValueError("bad"), goes_on=False)
         with pytest.raises(ValueError, match="bad") as raised:
             async with ordered_flat_map(work.results, [1]):
                 await anyio.sleep(2.25)
