@@ -13,9 +13,9 @@ import pytest
 from ordered_pipeline import Stage, ordered_flat_map, ordered_map
 from tests.conftest import Run
 
-# What is allocated at one instant and not at another: garbage in cycles, a table that grows. In a process that
-# runs other tests as well, 40,420 bytes were seen; to keep but one pointer of every other result would take
-# 360,000.
+# What is allocated at one instant and not at another: garbage in cycles, a table that grows. In a process
+# that runs other tests as well, 40,420 bytes were seen; to keep but one pointer of every other result would
+# take 360,000.
 BY_CHANCE_BYTES = 100_000
 
 
