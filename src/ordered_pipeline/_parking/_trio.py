@@ -39,7 +39,7 @@ class TrioSpot:
         self._task = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    async def wait_shielded(self, watch: object = None) -> None:  # noqa: ARG002  # see below
+    async def wait_shielded(self, watch: object = None) -> None:  # noqa: ARG002  # for asyncio alone
         """Park until woken. A cancellation is not owed to anybody: a scope strikes again by itself."""
         self._task = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(_refuse)

@@ -24,6 +24,6 @@ class Bell:
         self._waiting += (place,)
         try:
             await place.wait()
-        except BaseException:
+        except BaseException:  # whatever ends the wait: who is gone is not to be kept until it rings
             self._waiting = tuple(other for other in self._waiting if other is not place)
             raise

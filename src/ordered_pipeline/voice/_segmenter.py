@@ -236,8 +236,7 @@ def _deltas(source: AsyncIterable[str] | Iterable[str]) -> AsyncIterable[str]:
 async def _results(stage: Stage[object, str]) -> AsyncIterator[str]:
     async with stage:
         async for text in stage:
-            # Whoever iterates this closes it, in the same task.
-            yield text  # noqa: ASYNC119
+            yield text  # noqa: ASYNC119  # who iterates this closes it, in the same task
 
 
 async def _one_by_one(texts: Iterable[str]) -> AsyncIterator[str]:

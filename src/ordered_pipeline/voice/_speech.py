@@ -87,14 +87,13 @@ class Speech:
         take = self._take
         for asking in self._askings():
             try:
-                # Whoever iterates this closes it, in the same task: then a yield may stand in it.
                 with self._begun(asking):
                     chunks = self._request(asking)
                     try:
                         async for chunk in chunks:
                             await self._record(chunk)
                             if (offer := self._offer()) is not None:
-                                yield offer  # noqa: ASYNC119
+                                yield offer  # noqa: ASYNC119  # who iterates this closes it, in the same task
                     finally:
                         if (close := getattr(chunks, "aclose", None)) is not None:
                             await close()
