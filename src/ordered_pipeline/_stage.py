@@ -246,6 +246,7 @@ class Stage(Generic[T, R]):
         window, crew = self._window, self._crew
         close: Close = close_nothing
         error: BaseException | None = None
+        await crew.begin()
         try:
             read, close = await _open(self._source)
             await self._read(read)

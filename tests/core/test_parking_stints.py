@@ -2,13 +2,16 @@
 
 import asyncio
 import math
+import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from contextvars import Context
+from typing import Any
 
 import anyio
 import pytest
 
-from ordered_pipeline import ordered_flat_map
+from ordered_pipeline import ordered_flat_map, ordered_map
 from ordered_pipeline._parking import stint
 from tests.conftest import Run
 from tests.core.probes import on_trio
@@ -67,6 +70,63 @@ def test_a_deadline_that_has_moved_away_for_good_ends_nothing(run: Run) -> None:
         assert not work.is_over
 
     run(main)
+
+
+def test_what_ends_now_is_cancelled_once_and_has_time_to_clean_up(run: Run) -> None:
+    async def main() -> None:
+        async def end() -> None:
+            await anyio.sleep(1.0)
+            # The second time nothing happens.
+            work.end_now()
+            work.end_now()
+
+        async with anyio.create_task_group() as tasks:
+            with stint("the work", 1.0) as work:
+                work.end_at(1.0)
+                tasks.start_soon(end)
+                try:
+                    await anyio.sleep_forever()
+                finally:
+                    await clean_up(0.75)
+            assert work.is_over
+            assert anyio.current_time() == 1.75
+
+    run(main)
+
+
+def test_what_has_ended_cannot_be_ended(run: Run) -> None:
+    async def main() -> None:
+        with stint("the work", 1.0) as work:
+            work.end_at(3.0)
+            await anyio.sleep(1.0)
+        work.end_at(2.0)
+        work.end_at(anyio.current_time())
+        work.end_now()
+        await anyio.sleep(5.0)
+
+    run(main)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="before Python 3.12 a task does not tell its context")
+def test_an_alarm_rings_in_the_context_of_its_task(run_asyncio: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in a copy of it, which the loop would make for each."""
+    contexts: list[object] = []
+
+    async def main() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        call_at = loop.call_at
+
+        def recording(*args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+            contexts.append(context)
+            return call_at(*args, context=context)
+
+        monkeypatch.setattr(loop, "call_at", recording)
+        with stint("the work", 1.0) as work:
+            work.end_at(1.0)
+        assert contexts == [task.get_context()]
+
+    run_asyncio(main)
 
 
 def test_clean_up_has_its_time(run: Run) -> None:
@@ -217,8 +277,12 @@ def test_a_task_that_is_cancelled_ends_its_stint(run_asyncio: Run) -> None:
     run_asyncio(main)
 
 
+async def double(item: int) -> int:
+    return 2 * item
+
+
 class Cleaning:
-    """A sub-stream whose work is not done in time, and that goes on when it has cleaned up."""
+    """A stream whose work is not done in time, and that goes on when it has cleaned up."""
 
     def __init__(self, error: Exception | None = None, *, goes_on: bool = True) -> None:
         self.error: Exception | None = error
@@ -252,6 +316,18 @@ def test_a_stage_that_is_left_during_the_clean_up_does_not_cut_it(run: Run, erro
         async with ordered_flat_map(work.results, [1]):
             await anyio.sleep(2.25)
         assert (work.cleaned_s, work.left_s) == (2.75, 2.75)
+
+    run(main)
+
+
+@pytest.mark.parametrize("error", [None, ValueError("bad")])
+def test_nor_does_one_whose_source_cleans_up(run: Run, error: Exception | None) -> None:
+    async def main() -> None:
+        work = Cleaning(error)
+        async with ordered_map(double, work.results(1)):
+            await anyio.sleep(2.25)
+        assert (work.cleaned_s, work.left_s) == (2.75, 2.75)
+        await anyio.sleep(0.0)
 
     run(main)
 

@@ -65,6 +65,9 @@ class Crew(Protocol):
     async def open(self, feed: Coroutine[Any, Any, None]) -> None:
         """Start the feeding task, which runs *feed*."""
 
+    async def begin(self) -> None:
+        """Be the feeding task: what *feed* awaits first, so that it is entered in any case."""
+
     async def join(self) -> None:
         """Wait until the feeding task has ended, whatever happens."""
 
@@ -129,7 +132,10 @@ class Stint(Protocol):
         ...
 
     def end_at(self, deadline_s: float) -> None:
-        """Set the deadline, on the loop's clock; there is none before."""
+        """Set the deadline, on the loop's clock; there is none before, and none after the end."""
+
+    def end_now(self) -> None:
+        """Cancel it in this instant, unless it was, or has ended."""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -159,6 +165,21 @@ def muster(timeout_s: float | None, grace_s: float) -> Crew:
     from ordered_pipeline._parking._asyncio import AsyncioCrew  # noqa: PLC0415  # likewise
 
     return AsyncioCrew(timeout_s, grace_s)
+
+
+def now() -> float:
+    """Return the time on the running event loop's clock. Asked often: `anyio.current_time` is dearer.
+
+    Raises:
+        RuntimeError: No event loop is running.
+    """
+    if _on_trio():
+        import trio  # noqa: PLC0415  # only where trio runs
+
+        return trio.current_time()
+    import asyncio  # noqa: PLC0415  # likewise
+
+    return asyncio.get_running_loop().time()
 
 
 def spot() -> Spot:

@@ -98,11 +98,11 @@ class AsyncioCrew:
 
     async def open(self, feed: Coroutine[Any, Any, None]) -> None:
         """Start the feeding task, which runs *feed*."""
-        coroutine = self._feed(feed)
-        coroutine.send(None)
-        self._feeder = self._loop.create_task(coroutine)
+        feed.send(None)
+        self._feeder = self._loop.create_task(feed)
 
-    async def _feed(self, feed: Coroutine[Any, Any, None]) -> None:
+    async def begin(self) -> None:
+        """Be the feeding task; what it awaits first."""
         try:
             await _Threshold()
         except asyncio.CancelledError as error:
@@ -110,7 +110,6 @@ class AsyncioCrew:
             self.give_back(error)
         # Not left to open(): a loop with eager tasks gets here before create_task returns.
         self._feeder = asyncio.current_task()
-        await feed
 
     async def join(self) -> None:
         """Wait until the feeding task has ended, whatever happens."""
@@ -200,16 +199,16 @@ class AsyncioCrew:
 
     def stop_reading(self) -> None:
         """Cancel the read that the feeding task waits in."""
-        self._cancel_feeder()
+        assert self._feeder is not None  # noqa: S101  # it is reading
+        if not call_off(self._feeder):
+            self._feeder.cancel()
+        self._stops += 1
         self._cutter = self._loop.call_later(self._grace_s, self._cut_feeder)
 
-    def _cancel_feeder(self) -> None:
+    def _cut_feeder(self, again_s: float = 0.0) -> None:
         assert self._feeder is not None  # noqa: S101  # it is reading or closing
         self._feeder.cancel()
         self._stops += 1
-
-    def _cut_feeder(self, again_s: float = 0.0) -> None:
-        self._cancel_feeder()
         self._cutter = self._loop.call_later(again_s, self._cut_feeder, 2 * again_s or CUT_AGAIN_S)
 
     async def reading_stopped(self) -> BaseException | None:

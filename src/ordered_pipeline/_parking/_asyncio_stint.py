@@ -3,9 +3,12 @@
 import asyncio
 import math
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from ordered_pipeline import _errors
+
+if TYPE_CHECKING:
+    from contextvars import Context
 
 # Grace time is over: cancelled at once, at the next step, and then at growing intervals, from this one on.
 # What outlasts every cancellation, as an inner stage does while it cleans up, must not keep the loop busy.
@@ -22,6 +25,7 @@ class AsyncioStint:
         self._deadline_s: float = math.inf
         self._rings_s: float = math.inf
         self._alarm: asyncio.Handle | None = None
+        self._is_on: bool = False
         self._strikes: int = 0
         self.is_called_off: bool = False
 
@@ -34,14 +38,20 @@ class AsyncioStint:
         """Set the deadline, on the loop's clock."""
         self._deadline_s = deadline_s
         # One that moves away costs nothing until the alarm rings for the old one.
-        if deadline_s < self._rings_s and not self._strikes:
+        if deadline_s < self._rings_s and self._is_on and not self._strikes:
             self._set_alarm()
+
+    def end_now(self) -> None:
+        """Cancel it in this instant, unless it was, or has ended."""
+        if self._is_on and not self._strikes:
+            self._silence_alarm()
+            self._strike()
 
     def _set_alarm(self) -> None:
         self._silence_alarm()
         self._rings_s = self._deadline_s
         if self._rings_s < math.inf:
-            self._alarm = self._loop.call_at(self._rings_s, self._ring)
+            self._alarm = self._loop.call_at(self._rings_s, self._ring, context=self._context)
 
     def _silence_alarm(self) -> None:
         if self._alarm is not None:
@@ -52,10 +62,13 @@ class AsyncioStint:
         if self._deadline_s > self._rings_s:
             self._set_alarm()
         else:
-            _cleaning_up[self._task] = self
-            self._cancel()
-            # Most work has ended before this is called: a timer for each would be in the loop for long.
-            self._alarm = self._loop.call_soon(self._cut_after, self._grace_s)
+            self._strike()
+
+    def _strike(self) -> None:
+        _cleaning_up[self._task] = self
+        self._cancel()
+        # Most work has ended before this is called: a timer for each would be in the loop for long.
+        self._alarm = self._loop.call_soon(self._cut_after, self._grace_s)
 
     def _cut_after(self, grace_s: float, again_s: float = 0.0) -> None:
         self._alarm = self._loop.call_later(grace_s, self._cut, again_s)
@@ -74,12 +87,17 @@ class AsyncioStint:
         assert task is not None  # noqa: S101  # for the type checker: coroutines run in tasks
         self._task: asyncio.Task[object] = task
         self._cancellations: int = task.cancelling()
+        # Or else the loop would make a copy for each alarm. Before Python 3.12 a task does not tell.
+        get_context = getattr(task, "get_context", None)
+        self._context: Context | None = None if get_context is None else get_context()
+        self._is_on = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
         """End; nothing is left of the stint's own cancellation."""
+        self._is_on = False
         self._silence_alarm()
         if self._strikes:
             del _cleaning_up[self._task]

@@ -92,6 +92,9 @@ class TrioCrew:
                 await feed
             self._workers.cancel_scope.cancel()
 
+    async def begin(self) -> None:
+        """Do nothing: a task is entered in any case."""
+
     async def join(self) -> None:
         """Wait until the feeding task has ended, whatever happens."""
         # Not told of the block's exception, the nursery can't wrap it.
@@ -177,6 +180,10 @@ class TrioStint:
     def end_at(self, deadline_s: float) -> None:
         """Set the deadline, on the loop's clock."""
         self._scope.deadline = deadline_s
+
+    def end_now(self) -> None:
+        """Cancel it in this instant, unless it was, or has ended."""
+        self._scope.cancel()
 
     def __enter__(self) -> Self:
         """Begin."""
