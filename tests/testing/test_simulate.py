@@ -48,7 +48,7 @@ def test_a_stated_turn_has_its_times() -> None:
     assert [segment.tts_asked_s for segment in timeline.segments] == [0.875, 1.625, 2.375]
     assert [segment.first_audio_s for segment in timeline.segments] == [2.875, 3.625, 4.375]
     assert started(timeline) == [3.375, 4.875, 6.375]
-    assert timeline.text_end_s == 2.875
+    assert timeline.text_end_s == 2.375
     assert gaps(timeline) == []
 
 

@@ -1,7 +1,7 @@
 """Cancellations that are not the reply's own: none of them passes for its end, and none makes it hang."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 import pytest
@@ -135,9 +135,21 @@ def test_a_player_that_waits_for_what_was_cancelled_ends_the_reply_with_an_error
     run_asyncio(main)
 
 
-def test_whoever_cancels_all_other_tasks_does_not_end_a_reply_in_silence(run_asyncio: Run) -> None:
+def is_there() -> str:
+    return TEXT
+
+
+async def is_being_written() -> AsyncIterator[str]:
+    yield TEXT
+    await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("source", [is_there, is_being_written])
+def test_whoever_cancels_all_other_tasks_does_not_end_a_reply_in_silence(
+    run_asyncio: Run, source: Callable[[], str | AsyncIterator[str]]
+) -> None:
     async def main() -> None:
-        async with speak(TEXT, tts=voice_of(SPEAKS), player=RecordingPlayer()) as reply:
+        async with speak(source(), tts=voice_of(SPEAKS), player=RecordingPlayer()) as reply:
             await anyio.sleep(0.5)
             mine = asyncio.current_task()
             for task in asyncio.all_tasks():
@@ -150,11 +162,14 @@ def test_whoever_cancels_all_other_tasks_does_not_end_a_reply_in_silence(run_asy
     run_asyncio(main)
 
 
-def test_a_reply_in_a_task_that_nobody_awaits_is_cancelled_with_all_others(run_asyncio: Run) -> None:
+@pytest.mark.parametrize("source", [is_there, is_being_written])
+def test_a_reply_in_a_task_that_nobody_awaits_is_cancelled_with_all_others(
+    run_asyncio: Run, source: Callable[[], str | AsyncIterator[str]]
+) -> None:
     """As asyncio.run does at its end."""
 
     async def converse() -> None:
-        async with speak(TEXT, tts=voice_of(SPEAKS), player=RecordingPlayer()) as reply:
+        async with speak(source(), tts=voice_of(SPEAKS), player=RecordingPlayer()) as reply:
             await reply.finished()
 
     async def main() -> None:

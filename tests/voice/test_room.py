@@ -13,8 +13,7 @@ def room(prefetch: Prefetch, *takes: Take) -> Room:
     measures = VoiceMeasures()
     measures.add_segment(80, 10.0)
     full = Room(prefetch, measures)
-    for one in takes:
-        full.admit(one)
+    full.takes.extend(takes)
     return full
 
 

@@ -25,5 +25,8 @@ class Bell:
         try:
             await place.wait()
         except BaseException:  # whatever ends the wait: who is gone is not to be kept until it rings
-            self._waiting = tuple(other for other in self._waiting if other is not place)
+            self._forget(place)
             raise
+
+    def _forget(self, place: Spot) -> None:
+        self._waiting = tuple(other for other in self._waiting if other is not place)

@@ -16,7 +16,7 @@ from typing import Final, final
 
 import anyio
 
-from ordered_pipeline._parking import Stint, stint
+from ordered_pipeline._parking import Stint, now, stint
 from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._clip import Clip
 from ordered_pipeline.voice._misuse import check_playback
@@ -48,7 +48,7 @@ class Playing:
         self._fail: Callable[[Exception], None] = fail
         self._changed: Bell = Bell()
         self._is_dropped: bool = False
-        self._calls: anyio.CancelScope | None = None
+        self._calls: Stint | None = None
         self._is_called: bool = False
         # The takes whose clips were handed over and have not ended, oldest first.
         self._unfinished: deque[Take] = deque()
@@ -59,9 +59,9 @@ class Playing:
         self._given_up_s: float = math.inf
         self._is_over: bool = False
 
-    def calls(self) -> anyio.CancelScope:
-        """Return the scope that `play` is to be called in: a call that does not end can be cut."""
-        self._calls = anyio.CancelScope()
+    def calls(self) -> Stint:
+        """Return the stint that `play` is to be called in: a call that does not end is cancelled."""
+        self._calls = stint("the player", self._grace_s)
         return self._calls
 
     async def ready(self) -> bool:
@@ -83,22 +83,20 @@ class Playing:
             if take.clip is not None:
                 take.is_cut = take.clip.drop()
         self._give_up_at(
-            max(self._busy_until_s, anyio.current_time())
-            + sum(map(_at_most_s, self._unfinished))
-            + _PATIENCE_S
+            max(self._busy_until_s, now()) + sum(map(_at_most_s, self._unfinished)) + _PATIENCE_S
         )
         self._changed.ring()
 
     async def play(self, take: Take, clip: Clip) -> None:
-        """Give the clip of *take* to the player, which is ready; within the scope of `calls`."""
+        """Give the clip of *take* to the player, which is ready; within the stint of `calls`."""
         self._unfinished.append(take)
-        take.play_asked_s = anyio.current_time()
+        take.play_asked_s = now()
         self._is_called = True
         try:
             playback = await self._player.play(clip)
             check_playback(playback)
             take.playback = playback
-            take.accepted_s = anyio.current_time()
+            take.accepted_s = now()
         except Exception as error:  # noqa: BLE001  # a player that is gone ends the reply
             take.result = PlaybackResult("failed", 0.0)
             self._fail(error)
@@ -116,24 +114,21 @@ class Playing:
         """Wait for the end of clip after clip, until all is over; to be run by a task of its own."""
         try:
             while not self._is_over:
-                await self._watch_in_time()
+                try:
+                    # One for clip after clip: a deadline that moves on is cheap.
+                    with stint("the player", self._grace_s) as self._patience:
+                        await self._watch_clips(self._patience)
+                except Exception as error:  # noqa: BLE001  # as in play
+                    take = self._unfinished[0]
+                    take.result = PlaybackResult("failed", take.played_s or 0.0)
+                    self._fail(error)
+                # A clip did not end in time, or the player has failed.
+                if self._unfinished and self._unfinished[0].playback is not None:
+                    self._conclude()
         finally:
             # Nobody is to wait for what nobody watches.
             self._is_over = True
             self._changed.ring()
-
-    async def _watch_in_time(self) -> None:
-        """Watch until a clip does not end in time, or the player fails."""
-        try:
-            # One for clip after clip: a deadline that moves on is cheap.
-            with stint("the player", self._grace_s) as self._patience:
-                await self._watch_clips(self._patience)
-        except Exception as error:  # noqa: BLE001  # as in play
-            take = self._unfinished[0]
-            take.result = PlaybackResult("failed", take.played_s or 0.0)
-            self._fail(error)
-        if self._unfinished and self._unfinished[0].playback is not None:
-            self._conclude()
 
     async def _watch_clips(self, patience: Stint) -> None:
         while not self._is_over:
@@ -144,7 +139,7 @@ class Playing:
                 continue
             self._be_patient()
             take.result = _in_full(take, await take.playback.finished())
-            take.acknowledged_s = anyio.current_time()
+            take.acknowledged_s = now()
             if take.result.played_s > 0:
                 take.started_s = await take.playback.started()
                 if self._plays_in_call and take.accepted_s is not None:
@@ -174,7 +169,7 @@ class Playing:
         """Bound the wait for the end of a clip, once the player has accepted it and all of it was made."""
         if take.playback is None or take.last_audio_s is None:
             return
-        self._busy_until_s = max(self._busy_until_s, anyio.current_time()) + _at_most_s(take)
+        self._busy_until_s = max(self._busy_until_s, now()) + _at_most_s(take)
         take.over_by_s = self._busy_until_s + _PATIENCE_S
         self._be_patient()
 
@@ -192,11 +187,11 @@ class Playing:
         if was_called:
             # What the call under way gave to the player may have come after the clearing.
             if self._calls is not None:
-                self._calls.cancel()
+                self._calls.end_now()
             with anyio.move_on_after(self._grace_s):
                 await self._until(lambda: not self._is_called)
                 await self._clear()
-        self._give_up_at(anyio.current_time() + self._grace_s)
+        self._give_up_at(now() + self._grace_s)
         with anyio.move_on_after(2 * self._grace_s):
             await self._until(self._is_idle)
 
@@ -241,4 +236,4 @@ def _at_most_s(take: Take) -> float:
 def _possible_s(take: Take) -> float:
     """Return how much of *take* may have sounded by now, for all that is known."""
     assert take.play_asked_s is not None  # noqa: S101  # the player has been asked
-    return min(anyio.current_time() - take.play_asked_s, _at_most_s(take))
+    return min(now() - take.play_asked_s, _at_most_s(take))

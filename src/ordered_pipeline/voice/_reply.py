@@ -2,22 +2,24 @@
 
 Who does what:
 
-1. The segmenter (`_segmenter`) reads the text, and is the source of a stage whose transform asks the voices
-   (`_speech`). That stage gives the order, the bounds and the clean-up.
+1. The segmenter (`_segmenter`) makes takes of the text, and is the source of a stage whose transform asks the
+   voices (`_speech`). That stage gives the order, the bounds and the clean-up.
 2. A voice's chunks go straight into a clip (`_recording`), which comes out of the stage with its first chunk.
    A segment is in flight until its clip is handed over and has its last chunk.
-3. One task gives clips to the player, and another one waits for their ends (`_playing`).
+3. One task reads the text, one gives clips to the player, and one waits for their ends (`_playing`).
 4. A failure is kept until what was said before it has been heard, and comes out of `finished`, once.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, final
 
 import anyio
 
 from ordered_pipeline import Stage, ordered_flat_map, ordered_map
-from ordered_pipeline._parking import stint
+from ordered_pipeline._parking import now
 from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._convert import choose_format, converter
 from ordered_pipeline.voice._heard import heard_text
@@ -36,8 +38,6 @@ from ordered_pipeline.voice._timeline import Timeline
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
-
-    from ordered_pipeline.voice._audio import AudioFormat
 
 
 def speak(
@@ -146,26 +146,35 @@ class Reply:
         """Use `speak` instead."""
         self._source: str | Iterable[str] | AsyncIterable[str] | None = source
         self._player: Player = player
-        self._prefetch: Prefetch = prefetch
-        self._policy: SpeechPolicy = policy
-        self._voices: tuple[TextToSpeech, ...] = (tts, *policy.fallback)
         self._measures: VoiceMeasures = measures_of(tts)
         self._room: Room = Room(prefetch, self._measures)
-        self._splitter: SentenceSplitter = splitter
-        self._after_stop_s: float = after_stop_s
-        self._flush_s: float = flush_s
         self._turn: int = turn
         self._caller_end_s: float | None = caller_end_s
         self._stt_final_s: float | None = stt_final_s
         self._grace_s: float = grace_s
-        self._format: AudioFormat = choose_format(tts.format, player.capabilities.formats)
-        for voice in self._voices:
-            converter(voice.format, self._format)
         # The text that comes by `say`, if there is no source.
         self._send: MemoryObjectSendStream[str] | None = None
         self._receive: MemoryObjectReceiveStream[str] | None = None
         self._changed: Bell = Bell()
-        self._takes: list[Take] = []
+        self._segmenter: Segmenter = Segmenter(
+            splitter=splitter,
+            room=self._room,
+            after_stop_s=after_stop_s,
+            flush_s=flush_s,
+            grace_s=grace_s,
+            turn=turn,
+            takes_sentences=source is None,
+        )
+        audio_format = choose_format(tts.format, player.capabilities.formats)
+        voices = (tts, *policy.fallback)
+        for voice in voices:
+            converter(voice.format, audio_format)
+        self._offers: Stage[Take, Offer] = ordered_flat_map(
+            Studio(voices, policy, audio_format, player.capabilities.streaming, self._over, grace_s).speak,
+            self._segmenter,
+            prefetch=prefetch.segments_at_most or prefetch.segments,
+            grace_s=grace_s,
+        )
         self._playing: Playing = Playing(player, grace_s=grace_s, fail=self._fail)
         # From then on nothing more is handed over.
         self._is_stopped: bool = False
@@ -184,40 +193,19 @@ class Reply:
         if self._is_entered:
             raise RuntimeError("the reply was entered twice, but its text can be read once; make another one")
         self._is_entered = True
-        self._asked_s: float = anyio.current_time()
+        self._asked_s: float = now()
         source = self._source
         if source is None:
             self._send, self._receive = anyio.create_memory_object_stream[str](0)
             source = self._receive
-        self._segmenter: Segmenter = Segmenter(
-            [source] if isinstance(source, str) else source,
-            splitter=self._splitter,
-            has_room=self._room.has_room,
-            admit=self._admit,
-            after_stop_s=self._after_stop_s,
-            flush_s=self._flush_s,
-            grace_s=self._grace_s,
-            turn=self._turn,
-            takes_sentences=self._source is None,
-        )
-        studio = Studio(
-            self._voices,
-            self._policy,
-            self._format,
-            self._player.capabilities.streaming,
-            self._over,
-            self._grace_s,
-        )
-        self._offers: Stage[Take, Offer] = ordered_flat_map(
-            studio.speak,
-            self._segmenter,
-            prefetch=self._prefetch.segments_at_most or self._prefetch.segments,
-            grace_s=self._grace_s,
-        )
         # A scope that is cancelled around the reply does not reach a stage's tasks: leaving the reply ends
-        # them, in its order.
+        # them, in its order. There is room for one more than there are, so that the source goes on.
         self._tasks: Stage[Callable[[], Awaitable[None]], None] = ordered_map(
-            self._guarded, (self._playing.watch, self._run), on_error="skip"
+            self._guarded,
+            self._work([source] if isinstance(source, str) else source),
+            prefetch=3,
+            on_error="skip",
+            grace_s=self._grace_s,
         )
         await self._tasks.__aenter__()
         return self
@@ -306,7 +294,7 @@ class Reply:
         """
         self._check_entered("there was an interruption of")
         if not self._is_over and self._interrupted_s is None:
-            self._interrupted_s = anyio.current_time()
+            self._interrupted_s = now()
             with anyio.CancelScope(shield=True):
                 self._stop()
                 await self._playing.silence()
@@ -338,7 +326,7 @@ class Reply:
             first_delta_s=since(self._segmenter.first_delta_s),
             text_end_s=since(self._segmenter.text_end_s),
             interrupted_s=since(self._interrupted_s),
-            segments=tuple(take.times(origin_s) for take in self._takes),
+            segments=tuple(take.times(origin_s) for take in self._room.takes),
         )
 
     @property
@@ -357,7 +345,7 @@ class Reply:
 
     def _heard_text(self) -> HeardText:
         return heard_text(
-            self._takes,
+            self._room.takes,
             self._segmenter.text,
             s_a_character=self._measures.s_a_character,
             position_error_s=self._player.capabilities.position_error_s,
@@ -365,15 +353,26 @@ class Reply:
 
     # ------------------------------------------------------------------ what runs
 
+    async def _work(
+        self, source: Iterable[str] | AsyncIterable[str]
+    ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """Yield what needs a task of its own, and read the text in the task that iterates this."""
+        yield self._playing.watch
+        yield self._run
+        with suppress(anyio.get_cancelled_exc_class()):
+            await self._guarded(partial(self._segmenter.read, source))
+
     async def _run(self) -> None:
         try:
             await self._hand_over_all()
             self._refuse_text()
             await self._playing.over()
             if not (
-                self._failure or self._is_stopped or any(take.accepted_s is not None for take in self._takes)
+                self._failure
+                or self._is_stopped
+                or any(take.accepted_s is not None for take in self._room.takes)
             ):
-                self._failure = next((take.error for take in self._takes if take.error), None)
+                self._failure = next((take.error for take in self._room.takes if take.error), None)
         finally:
             self._is_over = True
             self._changed.ring()
@@ -394,7 +393,7 @@ class Reply:
     async def _hand_over_all(self) -> None:
         try:
             async with self._offers as offers:
-                with stint("the player", self._grace_s), self._playing.calls():
+                with self._playing.calls():
                     async for offer in offers:
                         await self._hand_over(offer)
         except Exception as error:  # noqa: BLE001  # `finished` raises it when what was said has been heard
@@ -404,10 +403,6 @@ class Reply:
         """Let nobody wait any more for what was said to be taken."""
         if self._receive is not None:
             self._receive.close()
-
-    def _admit(self, take: Take) -> None:
-        self._takes.append(take)
-        self._room.admit(take)
 
     def _over(self, take: Take) -> None:
         """Note that nothing more of *take* is to come."""

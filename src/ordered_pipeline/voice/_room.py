@@ -1,7 +1,6 @@
-"""The room of a reply: which takes are in flight, and whether another one may be."""
+"""The room of a reply: its takes, which of them are in flight, and whether another one may be."""
 
 import math
-from collections import deque
 from typing import final
 
 from ordered_pipeline.voice._measures import VoiceMeasures
@@ -11,7 +10,11 @@ from ordered_pipeline.voice._take import Take
 
 @final
 class Room:
-    """The takes that are in flight; one that no voice could speak is, until its turn has come."""
+    """The takes of a reply. One that no voice could speak is in flight until its turn has come.
+
+    Attributes:
+        takes: All of them, in order.
+    """
 
     def __init__(self, prefetch: Prefetch, measures: VoiceMeasures) -> None:
         """Begin with no takes.
@@ -22,17 +25,15 @@ class Room:
         """
         self._prefetch: Prefetch = prefetch
         self._measures: VoiceMeasures = measures
-        self._takes: deque[Take] = deque()
-
-    def admit(self, take: Take) -> None:
-        """Note that *take* was read."""
-        self._takes.append(take)
+        self.takes: list[Take] = []
+        # So many of them are not in flight any more.
+        self._left: int = 0
 
     def has_room(self) -> bool:
         """Return whether no bound is reached; one take has room always."""
-        bounds, takes = self._prefetch, self._takes
-        while takes and not takes[0].is_in_flight:
-            takes.popleft()
+        while self._left < len(self.takes) and not self.takes[self._left].is_in_flight:
+            self._left += 1
+        bounds, takes = self._prefetch, self.takes[self._left :]
         if not takes:
             return True
         if len(takes) >= self._measures.depth(bounds):

@@ -2,7 +2,7 @@
 
 Rules kept here:
 
-1. Text is read only while a take is asked for, and at most one delta ahead.
+1. At most one delta is read before a take is asked for.
 2. A sentence that very likely has ended waits for the character after its stop `after_stop_s` at most; other
    text waits for the end of its sentence `flush_s` at most, not counting the time without room.
 3. What came before the text's error is spoken; the error follows it.
@@ -11,15 +11,14 @@ Rules kept here:
 import inspect
 import math
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Iterable
 from typing import Self, cast, final
 
-import anyio
-
-from ordered_pipeline import Stage, ordered_map
-from ordered_pipeline._parking import Stint, stint
+from ordered_pipeline import Stage
+from ordered_pipeline._parking import Stint, now, stint
 from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._misuse import check_kind
+from ordered_pipeline.voice._room import Room
 from ordered_pipeline.voice._segments import SentenceSplitter
 from ordered_pipeline.voice._take import Take
 from ordered_pipeline.voice._talk import Segment
@@ -27,60 +26,55 @@ from ordered_pipeline.voice._talk import Segment
 
 @final
 class Segmenter:
-    """An async iterator of takes, to be iterated and closed by one task."""
+    """Reads the text in one task; an async iterator of takes, which another task iterates and closes.
+
+    It fails with what the text failed with, after what came before that.
+    """
 
     def __init__(
         self,
-        source: AsyncIterable[str] | Iterable[str],
         *,
         splitter: SentenceSplitter,
-        has_room: Callable[[], bool],
-        admit: Callable[[Take], None],
+        room: Room,
         after_stop_s: float,
         flush_s: float,
         grace_s: float,
         turn: int,
         takes_sentences: bool,
     ) -> None:
-        """Say what to read, and how.
+        """Say how to read.
 
         Args:
-            source: The text deltas.
-            splitter: Cuts them.
-            has_room: Whether another take may be given out; `make_room` says that this has changed.
-            admit: Told of each take before it is given out.
+            splitter: Cuts the text.
+            room: Where the takes go, if there is some; `make_room` says that this has changed.
             after_stop_s: As rule 2.
             flush_s: As rule 2.
             grace_s: Clean-up time of the source.
             turn: The turn of all segments.
             takes_sentences: Whether a delta of several words that ends like a sentence is taken for one.
         """
-        # The stage reads in its feeding task, closes the source with its clean-up, and tells of takes only: a
-        # wake-up for each delta would cost more than all else.
-        self._signs: Stage[None, None] = ordered_map(
-            _pass,
-            self._read(_deltas(source)),
-            prefetch=1,
-            grace_s=grace_s,
-        )
         self._splitter: SentenceSplitter = splitter
-        self._has_room: Callable[[], bool] = has_room
-        self._admit: Callable[[Take], None] = admit
+        self._room: Room = room
         self._after_stop_s: float = after_stop_s
         self._flush_s: float = flush_s
         self._grace_s: float = grace_s
         self._turn: int = turn
         self._takes_sentences: bool = takes_sentences
+        # What iterating does. Closing waits for the source, too: a generator would do that in the midst of a
+        # read that is cancelled.
+        self._takes: AsyncGenerator[Take, None] = self._give_out()
         self._changed: Bell = Bell()
         self._asked_s: float | None = None
         self._patience: Stint | None = None
-        self._is_entered: bool = False
+        self._reading: Stint | None = None
+        self._is_read: bool = False
         self._is_stopped: bool = False
         self._ready: deque[Take] = deque()
         self._count: int = 0
         self._previous_text: str = ""
         # Where each delta that is not wholly given out ends, and when it came.
-        self._arrivals: deque[tuple[int, float]] = deque()
+        self._ends: deque[int] = deque()
+        self._arrivals: deque[float] = deque()
         self._received: int = 0
         self._given: int = 0
         # Whether what is held was released in vain, and waits for more whatever happens.
@@ -104,72 +98,95 @@ class Segmenter:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Take:
-        while not self._has_room():
+    def __anext__(self) -> Awaitable[Take]:
+        return self._takes.__anext__()
+
+    async def aclose(self) -> None:
+        """Read no more, and wait until the text's source is closed.
+
+        Raises:
+            Exception: What that failed with.
+        """
+        self.stop()
+        await self._takes.aclose()
+        while not self._is_read:
             await self._changed.wait()
-        if not self._is_entered:
-            self._is_entered = True
-            await self._signs.__aenter__()
-        asked_s = self._asked_s = anyio.current_time()
-        self._changed.ring()
-        try:
-            while not self._ready:
-                if self._error is not None:
-                    raise self._error
-                if self._is_stopped or self.text_end_s is not None:
-                    raise StopAsyncIteration
-                await self._wait()
-        finally:
-            self._asked_s = None
+        self._raise_error()
+
+    async def _give_out(self) -> AsyncGenerator[Take, None]:
+        while not self._is_over:
+            # One for take after take: a deadline that moves on is cheap.
+            with stint("the text", self._grace_s) as self._patience:
+                while (take := await self._next()) is not None:
+                    yield take  # noqa: ASYNC119  # who iterates this closes it, in the same task
+            if self._patience.is_over:
+                self._give(self._splitter.release())
+                self._holds = True
+        self._raise_error()
+
+    async def _next(self) -> Take | None:
+        """Ask for a take, or go on to, and wait for it; return None when no more comes."""
+        while self._asked_s is None:
+            if self._room.has_room():
+                self._asked_s = now()
+                self._changed.ring()
+            else:
+                await self._changed.wait()
+        self._be_patient()
+        while not self._ready:
+            if self._is_over:
+                return None
+            await self._changed.wait()
         take = self._ready.popleft()
-        take.room_s = asked_s
-        self._admit(take)
+        take.room_s, self._asked_s = self._asked_s, None
+        self._be_patient()
+        self._room.takes.append(take)
         return take
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether no more is given out."""
+        return not self._ready and (self._is_stopped or self._is_read)
 
     def stop(self) -> None:
         """Read no more, from this instant: the source is cancelled, and `aclose` waits for its clean-up."""
         self._is_stopped = True
-        if self._is_entered:
-            self._signs.interrupt()
+        if self._reading is not None:
+            self._reading.end_now()
+        self._changed.ring()
 
-    async def aclose(self) -> None:
-        """Read no more: the source is cancelled and closed."""
-        if self._is_entered:
-            await self._signs.__aexit__(None, None, None)
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
-    async def _wait(self) -> None:
-        """Wait until there are takes, or until what is held must go out."""
+    async def read(self, source: AsyncIterable[str] | Iterable[str]) -> None:
+        """Read the deltas of *source* while takes are asked for; to be run by a task of its own."""
         try:
-            with stint("the text", self._grace_s) as self._patience:
-                self._patience.end_at(self._deadline())
-                try:
-                    await anext(self._signs)
-                except StopAsyncIteration:
-                    if not self._is_stopped:
-                        self._end()
-            if self._patience.is_over:
-                self._give(self._splitter.release())
-                self._holds = True
+            with stint("the text", self._grace_s) as self._reading:
+                if not self._is_stopped:
+                    await self._read(aiter(_deltas(source)))
         except Exception as error:  # noqa: BLE001  # whatever it is, it comes after the text before it
             self._error = error
-            self._end()
         finally:
-            self._patience = None
+            self._is_read = True
+            if not self._is_stopped:
+                self.text_end_s = now()
+                self._give(self._splitter.flush())
+            self._changed.ring()
 
-    async def _read(self, source: AsyncIterable[str]) -> AsyncIterator[None]:
-        """Read the text while takes are asked for; give a sign when there are some."""
-        deltas = aiter(source)
+    async def _read(self, deltas: AsyncIterator[str]) -> None:
         try:
             async for delta in deltas:
                 check_kind("what the source of a reply gives", delta, str, "text", "give deltas of text only")
                 # Written is also what nobody asks for any more.
                 self._text.append(delta)
-                while self._asked_s is None:
+                while self._asked_s is None or self._ready:
                     await self._changed.wait()
                 self._add(delta)
+                # Not for each delta: a wake-up would cost more than all else.
                 if self._ready:
-                    # The stage iterates and closes this in one task.
-                    yield
+                    self._changed.ring()
         finally:
             if (close := getattr(deltas, "aclose", None)) is not None:
                 await close()
@@ -177,33 +194,31 @@ class Segmenter:
     def _add(self, delta: str) -> None:
         if not delta:
             return
-        now = anyio.current_time()
+        arrival_s = now()
         if self.first_delta_s is None:
-            self.first_delta_s = now
+            self.first_delta_s = arrival_s
         self._received += len(delta)
-        self._arrivals.append((self._received, now))
+        self._ends.append(self._received)
+        self._arrivals.append(arrival_s)
         self._holds = False
         if texts := self._splitter.push(delta):
             self._give(texts)
         if self._takes_sentences and self._splitter.pending == "ended" and len(delta.split()) > 1:
             self._give(self._splitter.release())
-        if self._patience is not None:
-            self._patience.end_at(self._deadline())
+        self._be_patient()
 
-    def _end(self) -> None:
-        self.text_end_s = anyio.current_time()
-        self._give(self._splitter.flush())
-
-    def _deadline(self) -> float:
-        """Return until when what is held may wait for more; the time in which nobody asks does not count."""
-        if self._asked_s is None or self._holds or not self._arrivals:
-            return math.inf
-        pending = self._splitter.pending
-        if pending == "nothing":
-            return math.inf
-        if pending == "ended":
-            return max(self._arrivals[-1][1], self._asked_s) + self._after_stop_s
-        return max(self._arrivals[0][1], self._asked_s) + self._flush_s
+    def _be_patient(self) -> None:
+        """Set until when what is held may wait for more; the time in which nobody asks does not count."""
+        if self._patience is None:
+            return
+        deadline_s = math.inf
+        if self._asked_s is not None and self._arrivals and not self._holds:
+            pending = self._splitter.pending
+            if pending == "ended":
+                deadline_s = max(self._arrivals[-1], self._asked_s) + self._after_stop_s
+            elif pending == "open":
+                deadline_s = max(self._arrivals[0], self._asked_s) + self._flush_s
+        self._patience.end_at(deadline_s)
 
     def _give(self, texts: Iterable[str]) -> None:
         for piece in texts:
@@ -212,19 +227,19 @@ class Segmenter:
                 self._blank = text
                 continue
             self._given += len(text)
-            while self._arrivals[0][0] < self._given:
-                self._arrivals.popleft()
-            last_delta_s = self._arrivals[0][1]
-            if self._arrivals[0][0] == self._given:
-                self._arrivals.popleft()
+            while self._ends[0] < self._given:
+                self._forget_delta()
+            last_delta_s = self._arrivals[0]
+            if self._ends[0] == self._given:
+                self._forget_delta()
             segment = Segment(self._count, text, self._previous_text, self._turn)
-            self._ready.append(Take(segment, last_delta_s, anyio.current_time()))
+            self._ready.append(Take(segment, last_delta_s, now()))
             self._count += 1
             self._previous_text = text
 
-
-async def _pass(_: None) -> None:
-    """Let a sign pass."""
+    def _forget_delta(self) -> None:
+        self._ends.popleft()
+        self._arrivals.popleft()
 
 
 def _deltas(source: AsyncIterable[str] | Iterable[str]) -> AsyncIterable[str]:

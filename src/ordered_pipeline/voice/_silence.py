@@ -76,6 +76,9 @@ class SilenceFinder:
             end = start + self._least
             if end > frames:
                 break
+            if not is_quiet(pending[(end - 1) * frame_bytes : end * frame_bytes]):
+                start = end
+                continue
             after_loud = _after_last_loud(pending, start, end, frame_bytes, is_quiet)
             if after_loud == start:
                 self._silent_from, start = self._offset + start, end
@@ -124,11 +127,11 @@ def _first_loud(data: bytes, start: int, end: int, frame_bytes: int, is_quiet: _
 
 def _after_last_loud(data: bytes, start: int, end: int, frame_bytes: int, is_quiet: _IsQuiet) -> int:
     """Return the frame after the last one before *end* that is not quiet, or *start*."""
-    look = 1
+    look = _FIRST_LOOK
     while start < end:
         stop = max(end - look, start)
         if is_quiet(data[stop * frame_bytes : end * frame_bytes]):
-            end, look = stop, _FIRST_LOOK if look == 1 else 2 * look
+            end, look = stop, 2 * look
         elif stop == end - 1:
             return end
         else:

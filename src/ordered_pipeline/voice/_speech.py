@@ -6,9 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, final
 
-import anyio
-
-from ordered_pipeline._parking import Stint, stint
+from ordered_pipeline._parking import Stint, now, stint
 from ordered_pipeline.voice._audio import AudioChunk, AudioFormat
 from ordered_pipeline.voice._clip import Clip
 from ordered_pipeline.voice._heard import end_of_words, whole_words
@@ -150,7 +148,7 @@ class Speech:
         self._measures: VoiceMeasures = measures_of(voice)
         self._text: str = asking.text
         self._has_answered: bool = False
-        self._asked_s: float = anyio.current_time()
+        self._asked_s: float = now()
         self._segment_due_s: float = self._asked_s + studio.policy.segment_s
         if take.tts_asked_s is None:
             take.tts_asked_s = self._asked_s
@@ -168,7 +166,7 @@ class Speech:
     def _ask(self, voice: TextToSpeech, segment: Segment) -> AsyncIterator[AudioChunk]:
         self._take.requests += 1
         # Asked a second time, a voice has its time for the first audio anew.
-        first_audio_due_s = anyio.current_time() + self._studio.policy.first_audio_s
+        first_audio_due_s = now() + self._studio.policy.first_audio_s
         self._stint.end_at(min(first_audio_due_s, self._segment_due_s))
         return request(voice, segment)
 
@@ -185,7 +183,7 @@ class Speech:
             # It is not the voice that is slow, but the player: the voice's time begins anew.
             self._stint.end_at(math.inf)
             await self._recording.add(chunk)
-            self._stint.end_at(anyio.current_time() + self._studio.policy.segment_s)
+            self._stint.end_at(now() + self._studio.policy.segment_s)
         else:
             await self._recording.add(chunk)
         if self._take.first_audio_s is None:
@@ -211,7 +209,7 @@ class Speech:
 
     def _note_first_audio(self) -> None:
         if self._recording.has_sound and self._take.first_audio_s is None:
-            self._take.first_audio_s = anyio.current_time()
+            self._take.first_audio_s = now()
             self._measures.add_first_audio(self._take.first_audio_s - self._asked_s)
 
     def _offer(self) -> Offer | None:
@@ -225,7 +223,7 @@ class Speech:
     def _end(self) -> None:
         take = self._take
         take.is_over = True
-        now_s = anyio.current_time()
+        now_s = now()
         if self._recording.has_sound:
             take.last_audio_s = now_s
         if not take.is_made and not take.is_handed_over:

@@ -138,11 +138,11 @@ class SentenceSplitter:
 
     def push(self, delta: str) -> list[str]:
         """Add *delta* and return the segments that are known to have ended, oldest first."""
-        segments: list[str] = []
-        for start in range(0, len(delta), _DELTA):
-            self._text += delta[start : start + _DELTA]
-            segments += self._known(last=False)
-        return segments
+        if len(delta) <= _DELTA:
+            self._text += delta
+            return self._known(last=False)
+        pieces = (delta[start : start + _DELTA] for start in range(0, len(delta), _DELTA))
+        return [segment for piece in pieces for segment in self.push(piece)]
 
     def flush(self) -> list[str]:
         """Return what is left, its last piece maybe white space alone, and start over with a new text."""
