@@ -28,7 +28,6 @@ import anyio
 from anyio import to_thread
 
 from ordered_pipeline import Stage, ordered_map
-from ordered_pipeline._parking import now
 from ordered_pipeline.voice._audio import AudioChunk, AudioFormat
 from ordered_pipeline.voice._clip import Clip
 from ordered_pipeline.voice._convert import AudioError, WholeSamples
@@ -331,7 +330,7 @@ class _Playback:
         if self._started_s is None:
             if self.is_over:
                 await anyio.sleep_forever()
-            self._started_s = now()
+            self._started_s = anyio.current_time()
         return self._started_s
 
     async def finished(self) -> PlaybackResult:
@@ -346,7 +345,7 @@ class _Playback:
     def position_s(self) -> float | None:
         if self._played_s is not None or self._started_s is None:
             return self._played_s
-        return min(now() - self._started_s, self._length_s)
+        return min(anyio.current_time() - self._started_s, self._length_s)
 
     def clear(self) -> None:
         if self.is_over:
@@ -363,11 +362,11 @@ class _Playback:
         outcome: Literal["completed", "cleared"] = "cleared"
         try:
             async with self._stage as calls:
-                self._started_s = now()
+                self._started_s = anyio.current_time()
                 async for _ in calls:
                     outcome = "completed"
                     # It has returned when the sound was over: now it is known when that began.
-                    self._started_s = max(self._started_s, now() - self._length_s)
+                    self._started_s = max(self._started_s, anyio.current_time() - self._length_s)
         except Exception as error:  # noqa: BLE001  # whatever it is, everybody who waits gets it
             self._error = error
         finally:

@@ -6,7 +6,6 @@ from typing import Final, final, get_args
 import anyio
 
 from ordered_pipeline import ordered_map
-from ordered_pipeline._parking import now
 from ordered_pipeline.voice._audio import AudioFormat
 from ordered_pipeline.voice._conversation._ear import Ear
 from ordered_pipeline.voice._conversation._events import Role
@@ -65,7 +64,7 @@ class Caller:
         self._bytes_a_second: int = audio_format.step_bytes * audio_format.sample_rate_hz
         self._is_muted: Callable[[], bool] = is_muted
         self._grace_s: float = grace_s
-        self._hours: Hours = Hours(now())
+        self._hours: Hours = Hours(anyio.current_time())
         words = Hearing("stt", stt.transcribe, self._ear(), self._said, tell, fail, grace_s)
         self._words: Hearing[Transcript, Said] = words
         self._voice: Hearing[VoiceActivity, Noticed] | None = None
@@ -101,7 +100,7 @@ class Caller:
             async for frame in frames:
                 check_kind("what the caller's audio gives", frame, bytes, "bytes")
                 came_bytes += len(frame)
-                self._hours.note(came_bytes / self._bytes_a_second, now())
+                self._hours.note(came_bytes / self._bytes_a_second, anyio.current_time())
                 heard = self._silence * len(frame) if self._is_muted() else frame
                 for ear in ears:
                     await ear.put(heard)
@@ -122,7 +121,7 @@ class Caller:
         check_kind("what speech-to-text tells", transcript, Transcript, "a Transcript")
         check_kind("the text of a transcript", transcript.text, str, "text")
         _check_one_of("the kind of a transcript", transcript.kind, get_args(TranscriptKind))
-        now_s = now()
+        now_s = anyio.current_time()
         end_s = None if transcript.end_s is None else self._time_of(begun_bytes, transcript.end_s)
         return Said(transcript.kind, transcript.text, now_s, end_s)
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
 
 import anyio
 
-from ordered_pipeline._parking import now
 from ordered_pipeline.voice._audio import AudioFormat
 from ordered_pipeline.voice._bell import Bell
 from ordered_pipeline.voice._conversation._caller import Caller
@@ -279,7 +278,7 @@ class Conversation:
         return over(self._floor, speaking.heard.text)
 
     def _fail(self, role: Role, error: Exception) -> None:
-        self._tell(ServiceFailure(role=role, error=error, at_s=now()))
+        self._tell(ServiceFailure(role=role, error=error, at_s=anyio.current_time()))
 
     def _tell(self, event: Turn | ServiceFailure) -> None:
         self._untaken.append(event)

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass, replace
 from typing import final
 
-from ordered_pipeline._parking import now
+import anyio
+
 from ordered_pipeline.voice._conversation._events import Role
 from ordered_pipeline.voice._conversation._gate import Gate
 from ordered_pipeline.voice._conversation._mind import Mind
@@ -182,7 +183,7 @@ class Speaking:
 
 def _nothing_happened(question: Question, index: int) -> Timeline:
     """Return the timeline of a reply that is stopped before it has begun."""
-    now_s = now()
+    now_s = anyio.current_time()
     origin_s = now_s if question.caller_end_s is None else question.caller_end_s
     return Timeline(
         origin_s=origin_s,
