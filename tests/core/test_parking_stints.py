@@ -124,7 +124,8 @@ def test_an_alarm_rings_in_the_context_of_its_task(run_asyncio: Run, monkeypatch
         monkeypatch.setattr(loop, "call_at", recording)
         with stint("the work", 1.0) as work:
             work.end_at(1.0)
-        assert contexts == [task.get_context()]
+        if sys.version_info >= (3, 12):  # for the type checker: on an earlier one this is skipped
+            assert contexts == [task.get_context()]
 
     run_asyncio(main)
 
