@@ -194,7 +194,7 @@ def test_at_whatever_step_of_a_conversation_the_caller_leaves_nothing_is_left(
         # The last one is told that he has left, if there was anything left to be told.
         return len(talk.turns) < 2 or talk.turns[1].error is not None
 
-    assert until_spared(attempt) > 300
+    assert until_spared(attempt) > 200
 
 
 @settings(max_examples=40)

@@ -249,7 +249,7 @@ def test_at_whatever_step_of_a_turn_the_caller_hangs_up_nothing_is_left_and_the_
         assert told in {"whole", *WHYS[how]}
         return told != "whole"
 
-    assert until_spared(attempt) > 300
+    assert until_spared(attempt) > 200
 
 
 @settings(max_examples=100)

@@ -260,7 +260,7 @@ def test_a_caller_who_hangs_up_at_any_step_of_a_turn_leaves_nothing_behind(
         return has_left
 
     whole = run(left_by_the_caller, reading)[2]
-    assert until_spared(attempt) > 100
+    assert until_spared(attempt) > 80
 
 
 @settings(max_examples=200)
@@ -287,7 +287,7 @@ def test_a_barge_in_at_any_step_of_a_turn_is_silence_after_one_command(
     async def main(nth: int) -> bool:
         return await interrupted_by_the_caller(reading, nth=nth)
 
-    assert until_spared(lambda nth: strictly(run, main, nth)) > 100
+    assert until_spared(lambda nth: strictly(run, main, nth)) > 80
 
 
 @settings(max_examples=200)
