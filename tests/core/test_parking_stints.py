@@ -82,7 +82,7 @@ def test_what_ends_now_is_cancelled_once_and_has_time_to_clean_up(run: Run) -> N
 
         async with anyio.create_task_group() as tasks:
             with stint("the work", 1.0) as work:
-                work.end_at(1.0)
+                work.end_at(1.5)
                 tasks.start_soon(end)
                 try:
                     await anyio.sleep_forever()

@@ -252,7 +252,7 @@ def test_at_whatever_step_of_a_turn_the_caller_hangs_up_nothing_is_left_and_the_
     assert until_spared(attempt) > 200
 
 
-# When it is too late to leave a turn, of which 4.7 s are speech. Between the instants that are tried.
+# From when on it is too late to leave a turn, of which 4.7 s are speech: between two instants that are tried.
 OVER_S = {"hang up": 5.45, "break off": 5.48}
 
 
