@@ -177,7 +177,7 @@ def now() -> float:
         import trio  # noqa: PLC0415  # only where trio runs
 
         return trio.current_time()
-    import asyncio  # noqa: PLC0415  # likewise
+    import asyncio  # noqa: PLC0415  # only where asyncio runs
 
     return asyncio.get_running_loop().time()
 

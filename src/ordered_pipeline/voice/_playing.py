@@ -118,7 +118,7 @@ class Playing:
                     # One for clip after clip: a deadline that moves on is cheap.
                     with stint("the player", self._grace_s) as self._patience:
                         await self._watch_clips(self._patience)
-                except Exception as error:  # noqa: BLE001  # as in play
+                except Exception as error:  # noqa: BLE001  # a player that is gone ends the reply
                     take = self._unfinished[0]
                     take.result = PlaybackResult("failed", take.played_s or 0.0)
                     self._fail(error)
